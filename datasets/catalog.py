@@ -1,0 +1,50 @@
+"""Every data set by name. Importing this imports nothing heavy, so that names are checked at once."""
+
+from __future__ import annotations
+
+from datasets.config import DigitsConfig, FolderConfig, HeldOutConfig, ImageConfig, SvhnConfig
+from datasets.types import DatasetEntry
+
+
+def _images(name: str, summary: str, config: type, load: str, fetched: bool = True) -> DatasetEntry:
+    files = f"datasets.sources:{name}" if fetched else None
+    return DatasetEntry(name, summary, config, f"datasets.{load}", ("images",), files)
+
+
+ENTRIES: tuple[DatasetEntry, ...] = (
+    _images(
+        "digits",
+        "scikit-learn's digits, 8x8, 17 grey levels; needs no download",
+        DigitsConfig,
+        "digits:load",
+        False,
+    ),
+    _images("mnist", "handwritten digits, 28x28", HeldOutConfig, "idx:mnist"),
+    _images("fashion_mnist", "clothes, 28x28", HeldOutConfig, "idx:fashion_mnist"),
+    _images("cifar10", "natural images in 10 classes, 32x32", HeldOutConfig, "cifar:cifar10"),
+    _images("cifar100", "natural images in 100 classes, 32x32", HeldOutConfig, "cifar:cifar100"),
+    _images("svhn", "house numbers, 32x32", SvhnConfig, "svhn:load"),
+    _images(
+        "celeba", "faces, cropped and resized to 64x64; files fetched by hand", ImageConfig, "celeba:load"
+    ),
+    _images(
+        "imagenet32",
+        "small ImageNet of the PixelRNN and Real NVP papers, 32x32",
+        HeldOutConfig,
+        "imagenet:load32",
+    ),
+    _images(
+        "imagenet64",
+        "small ImageNet of the PixelRNN and Real NVP papers, 64x64",
+        HeldOutConfig,
+        "imagenet:load64",
+    ),
+    _images("imagenet32_npz", "downsampled ImageNet of 2017, 32x32", HeldOutConfig, "imagenet_npz:load32"),
+    _images("imagenet64_npz", "downsampled ImageNet of 2017, 64x64", HeldOutConfig, "imagenet_npz:load64"),
+    _images("lsun_bedroom", "LSUN bedrooms, 64x64 crops", HeldOutConfig, "lsun:bedroom"),
+    _images("lsun_tower", "LSUN towers, 64x64 crops", HeldOutConfig, "lsun:tower"),
+    _images("lsun_church", "LSUN churches from outside, 64x64 crops", HeldOutConfig, "lsun:church"),
+    _images(
+        "image_folder", "your own pictures, in folders or a zip", FolderConfig, "image_folder:load", False
+    ),
+)

@@ -1,0 +1,80 @@
+"""Settings of the image data sets; the values live in `conf/dataset/*.yaml`. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """What every image data set can be asked for."""
+
+    batch_size: int = field(metadata={"help": "images per batch", "min": 1})
+    size: int | None = field(metadata={"help": "side in pixels; null keeps the native one", "min": 2})
+    classes: tuple[str, ...] | tuple[int, ...] | None = field(
+        metadata={
+            "help": "classes to keep, by name or number, in the order of their new labels; null keeps all"
+        }
+    )
+    in_memory: Literal["auto", True, False] = field(
+        metadata={"help": "hold the decoded images in memory; auto decides by their size"}
+    )
+    limit: int | None = field(metadata={"help": "at most this many images in each part", "min": 1})
+    flip: bool = field(metadata={"help": "flip training images left to right with probability 1/2"})
+    crop: int = field(
+        metadata={"help": "zero padding of random crops in training, in pixels; 0 is off", "min": 0}
+    )
+    levels: int = field(
+        metadata={"help": "grey levels that the images are quantised to", "min": 2, "max": 256}
+    )
+
+
+@dataclass(frozen=True)
+class HeldOutConfig(ImageConfig):
+    """A data set without an official validation part: some training images are held out as one."""
+
+    validation: int = field(
+        metadata={"help": "images of the training part held out for validation", "min": 1}
+    )
+
+
+@dataclass(frozen=True)
+class DigitsConfig(ImageConfig):
+    """scikit-learn's digits, which have 17 grey levels and a fixed split."""
+
+    levels: int = field(
+        metadata={"help": "grey levels that the images are quantised to", "min": 2, "max": 17}
+    )
+
+
+@dataclass(frozen=True)
+class SvhnConfig(HeldOutConfig):
+    """Street View House Numbers."""
+
+    extra: bool = field(metadata={"help": "add the 531131 easier extra images to the training part"})
+
+
+@dataclass(frozen=True)
+class FolderConfig(HeldOutConfig):
+    """A person's own pictures."""
+
+    path: str | None = field(metadata={"help": "folder or zip file of the pictures"})
+    grey: bool = field(metadata={"help": "one grey channel instead of three colours"})
+    split: tuple[float, ...] = field(
+        metadata={
+            "help": "shares of train, validation and test where no such sub-folders exist",
+            "above": 0.0,
+        }
+    )
+
+    def __post_init__(self) -> None:
+        if (
+            len(self.split) != 3
+            or min(self.split) <= 0
+            or not math.isclose(sum(self.split), 1.0, abs_tol=1e-6)
+        ):
+            raise ValueError(
+                f"dataset.split must be three positive shares that sum to 1, not {list(self.split)}"
+            )

@@ -1,0 +1,208 @@
+"""Real NVP as a method: one stage that fits the density, measures bits per dimension and draws samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datasets.types import ImageBatch, Images, ImageSplit, Shuffle
+from methods.common.pictures import grid
+from methods.common.schedules import learning_rate
+from methods.realnvp.baselines import PixelHistogram, uniform_bits_per_dim
+from methods.realnvp.config import RealNVPConfig
+from methods.realnvp.density import LogLikelihood, bits_per_dim, importance_bound, log_likelihood
+from methods.realnvp.logit import Logit
+from methods.realnvp.multiscale import RealNVP, first_nonfinite
+from methods.realnvp.penalty import scale_penalty
+from methods.realnvp.recalibrate import recalibrated
+from runner.api import Inputs, Method, Metrics, Picture, Stage, TrainStage, Update, Work
+
+HISTOGRAM_IMAGES = 50_000
+SIDE = 64
+
+
+class RealNVPMethod(Method):
+    """Density estimation using Real NVP."""
+
+    config: RealNVPConfig
+
+    def stages(self) -> list[Stage]:
+        return [DensityStage(self.config)]
+
+
+class DensityStage(TrainStage):
+    """Maximises the likelihood of dequantised images (section 3; objective with all constants, in nats per image)."""
+
+    name = "density"
+    monitor = "validation/bits_per_dim"
+
+    def __init__(self, config: RealNVPConfig) -> None:
+        self.config = config
+
+    def build(self, inputs: Inputs) -> None:
+        data: Images = inputs.data
+        config, self.inputs, self.data = self.config, inputs, data
+        self.dimensions = data.shape[0] * data.shape[1] * data.shape[2]
+        self.logit = Logit(data.levels, config.logit)
+        self.flow = RealNVP(data.shape, config).to(inputs.device)
+        self.optimizer = torch.optim.Adam(
+            self.flow.parameters(), lr=config.lr, betas=(config.betas[0], config.betas[1]), eps=config.eps, fused=True
+        )
+        self.tracked = {"flow": self.flow, "optimizer": self.optimizer}
+        self.order = Shuffle(len(data.train), inputs.batch_size, inputs.seed)
+        self.histogram: PixelHistogram | None = None
+
+    def sample(self, step: int) -> Tensor:
+        return self.order(step)
+
+    def batch(self, index: Tensor) -> ImageBatch:
+        return self.data.train.batch(index)
+
+    def rates(self, step: int) -> dict[str, float]:
+        c = self.config
+        return {"optimizer": learning_rate(step, c.lr, c.schedule, c.warmup, self.inputs.steps)}
+
+    def step(self, batch: ImageBatch, update: Update, step: int) -> Metrics:
+        self.flow.train()
+        return update.minimise(self.optimizer, self.loss, batch)
+
+    def loss(self, batch: ImageBatch) -> tuple[Tensor, Metrics]:
+        """Mean negative log-likelihood in nats per image plus the penalty on scales, and the parts to log."""
+        noise = torch.rand(batch.images.shape, device=batch.images.device)
+        parts = log_likelihood(self.flow, self.logit, batch.images, noise)
+        loss = -parts.total.mean()
+        if self.config.l2:
+            loss = loss + self.config.l2 * scale_penalty(self.flow)
+        return loss, self._parts(parts)
+
+    def _parts(self, parts: LogLikelihood) -> dict[str, Tensor]:
+        return {
+            "bits_per_dim": bits_per_dim(parts.total.detach(), self.dimensions).mean(),
+            "nats": -parts.total.detach().mean(),
+            "prior": parts.prior.detach().mean(),
+            "log_det": parts.log_det.detach().mean(),
+        }
+
+    @torch.no_grad()
+    def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
+        part: ImageSplit = getattr(self.data, split)
+        noise = torch.Generator(self.inputs.device).manual_seed(self.config.eval_seed)
+        histogram, sums = self._histogram(tick), dict[str, float]()
+        with self._evaluating(noise):
+            for batch in self.inputs.batches(part, self.inputs.batch_size):
+                tick()
+                for name, value in self._measure(batch.images, noise, histogram).items():
+                    sums[name] = sums.get(name, 0.0) + value.double().sum().item()
+            means = {f"{split}/{name}": total / len(part) for name, total in sums.items()}
+            means[f"{split}/bits_per_dim_uniform"] = uniform_bits_per_dim(self.data.levels)
+            if self.config.net_norm == "batch" or self.config.flow_bn != "none":
+                means |= self._train_mode(part, split, noise)
+        return means
+
+    def _measure(self, images: Tensor, noise: torch.Generator, histogram: PixelHistogram) -> dict[str, Tensor]:
+        """Per-image figures `[B]` under the names that they are reported by."""
+        parts = log_likelihood(self.flow, self.logit, images, self._uniform(images, noise))
+        found = {
+            "bits_per_dim": bits_per_dim(parts.total, self.dimensions),
+            "nats": -parts.total,
+            "prior": parts.prior,
+            "log_det": parts.log_det,
+            "bits_per_dim_histogram": histogram.bits_per_dim(images),
+        }
+        if self.config.eval_dequant_samples > 1:
+            draws = (self._uniform(images, noise) for _ in range(self.config.eval_dequant_samples))
+            bound = importance_bound(self.flow, self.logit, images, draws)
+            found["bits_per_dim_bound"] = bits_per_dim(bound, self.dimensions)
+        return found
+
+    def _train_mode(self, part: ImageSplit, split: str, noise: torch.Generator) -> dict[str, float]:
+        """Bits per dimension of the first batch with its own statistics and with the running ones.
+
+        A gap between them shows normalisation statistics that do not fit the weights.
+        """
+        images = next(self.inputs.batches(part, self.inputs.batch_size)).images
+        u, found = self._uniform(images, noise), {}
+        for mode in (False, True):
+            self.flow.train(mode)
+            total = log_likelihood(self.flow, self.logit, images, u).total
+            name = "train_mode" if mode else "eval_mode"
+            found[f"{split}/first_batch_{name}"] = bits_per_dim(total, self.dimensions).mean().item()
+        return found
+
+    def _evaluating(self, noise: torch.Generator) -> Any:
+        """The flow in evaluation mode with refreshed statistics; restores everything afterwards."""
+        count, size = self.config.bn_recalibrate_batches, self.inputs.batch_size
+        batches = islice(self.inputs.batches(self.data.train, size), count) if count else iter(())
+        return recalibrated(self.flow, self._logits(batches, noise))
+
+    def _logits(self, batches: Iterator[ImageBatch], noise: torch.Generator) -> Iterator[Tensor]:
+        for batch in batches:
+            yield self.logit(batch.images, self._uniform(batch.images, noise))[0]
+
+    def _uniform(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.rand(images.shape, generator=generator, device=images.device)
+
+    def _histogram(self, tick: Callable[[], None]) -> PixelHistogram:
+        """The independent-pixel model of the training part (of its first images, if they are very many)."""
+        if self.histogram is None:
+            histogram, seen = PixelHistogram(self.data.shape, self.data.levels), 0
+            for batch in self.inputs.batches(self.data.train, max(self.inputs.batch_size, 256)):
+                tick()
+                histogram.add(batch.images.cpu())
+                seen += len(batch.images)
+                if seen >= HISTOGRAM_IMAGES:
+                    break
+            self.histogram = histogram
+        return self.histogram
+
+    @torch.no_grad()
+    def figures(self) -> dict[str, Picture]:
+        generator = torch.Generator(self.inputs.device).manual_seed(self.config.eval_seed)
+        with self._evaluating(generator):
+            return {
+                "samples": self._samples(generator),
+                "temperatures": self._temperatures(generator),
+                "reconstructions": self._reconstructions(generator),
+            }
+
+    def _normal(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.randn(count, *self.data.shape, generator=generator, device=self.inputs.device)
+
+    def _picture(self, y: Tensor, columns: int) -> Tensor:
+        return grid(self.logit.inverse(y), columns, self.data.levels, SIDE)
+
+    def _samples(self, generator: torch.Generator) -> Tensor:
+        columns = max(1, round(self.config.samples**0.5))
+        return self._picture(self.flow.sample(self._normal(self.config.samples, generator)), columns)
+
+    def _temperatures(self, generator: torch.Generator) -> Tensor:
+        """One row for each temperature, coolest first; a column shares its noise."""
+        noise = self._normal(8, generator)
+        rows = [self.flow.sample(noise, temperature) for temperature in self.config.temperatures]
+        return self._picture(torch.cat(rows), 8)
+
+    def _reconstructions(self, generator: torch.Generator) -> Tensor:
+        """Rows: images; g(f(x)); then only the latents of ever coarser scales kept, the others at zero (section 4)."""
+        batch = next(self.inputs.batches(self.data.validation, min(8, len(self.data.validation))))
+        y = self.logit(batch.images, self._uniform(batch.images, generator))[0]
+        z, scale = self.flow(y)[0], self.flow.latent_scale().to(y.device)
+        rows = [y] + [self.flow.inverse(z * (scale >= s))[0] for s in range(self.config.n_scale)]
+        return self._picture(torch.cat(rows), len(y))
+
+    @torch.no_grad()
+    def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
+        """`task=sample`: writes `samples.pt` (uint8 `[N, C, H, W]`) and says what share of pixels was clipped."""
+        generator = torch.Generator(self.inputs.device).manual_seed(inputs.seed)
+        with self._evaluating(generator):
+            y = self.flow.sample(self._normal(self.config.samples, generator))
+        torch.save(self.logit.inverse(y).cpu(), work.dir / "samples.pt")
+        return {"sample/clipped": self.logit.clipped(y).mean()}
+
+    def diagnose(self, batch: ImageBatch) -> str | None:
+        """Name of the first coupling whose output is not finite for `batch`."""
+        noise = torch.rand(batch.images.shape, device=batch.images.device)
+        return first_nonfinite(self.flow, self.logit(batch.images, noise)[0])

@@ -1,0 +1,55 @@
+"""Fresh normalisation statistics for an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from methods.realnvp.flow_norm import FlowNorm
+from methods.realnvp.network import ShiftNorm2d
+
+
+@contextmanager
+def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
+    """Evaluate `model` with moments averaged over `batches` of its inputs; all is restored on leaving.
+
+    Moving moments lag behind weights that still change, which can ruin the likelihood in evaluation mode while that
+    of training is fine. Inside the context the model is in evaluation mode; without batches its moments stay.
+    """
+    norms = [module for module in model.modules() if isinstance(module, FlowNorm | ShiftNorm2d)]
+    modes = {module: module.training for module in model.modules()}
+    buffers = {buffer: buffer.clone() for norm in norms for buffer in norm.buffers()}
+    try:
+        model.eval()
+        _average_moments(model, norms, batches)
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        for buffer, saved in buffers.items():
+            buffer.copy_(saved)
+
+
+@torch.no_grad()
+def _average_moments(
+    model: nn.Module, norms: list[FlowNorm | ShiftNorm2d], batches: Iterable[Tensor]
+) -> None:
+    settings = [(norm.momentum, norm.lag if isinstance(norm, FlowNorm) else None) for norm in norms]
+    try:
+        for norm in norms:
+            norm.train()
+            if isinstance(norm, FlowNorm):
+                norm.lag = None
+        for i, batch in enumerate(batches):
+            for norm in norms:
+                norm.momentum = 1 / (i + 1)
+            model(batch)
+    finally:
+        for norm, (momentum, lag) in zip(norms, settings, strict=True):
+            norm.eval()
+            norm.momentum = momentum
+            if isinstance(norm, FlowNorm):
+                norm.lag = lag

@@ -1,0 +1,256 @@
+"""What a method sees of the runner: `Method`, its stages, and the hands that the engine lends to a stage.
+
+A method lists stages; the engine runs them, seeds them, logs them, saves them and takes them up again. Importing this
+module does not import torch, so that a method's name, kind of data and settings are known before anything heavy loads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Batch = Any
+"""A tensor, or a tuple, named tuple, list or dictionary of batches; all tensors share their first dimension."""
+
+Metrics = dict[str, Any]
+"""Names to numbers or scalar tensors."""
+
+Picture = Any
+"""uint8 `[H, W]` or `[H, W, 3]` (array or tensor), or a matplotlib figure."""
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """How a method is found by name; a package in `methods/` lists its own in `METHODS`.
+
+    Attributes:
+        name: what the user types, and the name of its YAML.
+        summary: one line for `run list`.
+        paper: authors, title, venue and year.
+        config: `"module:Class"` of its dataclass, relative to the package (`".config:Config"`); imports no torch.
+        method: `"module:Class"` of the `Method`.
+        needs: the kind of data it runs on.
+        tasks: what `task=` offers; the runner itself does `train` and `evaluate`.
+        provides: artifact kind to the stage that makes it, for other methods.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    config: str
+    method: str
+    needs: str
+    tasks: tuple[str, ...] = ("train", "evaluate")
+    provides: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an artifact of another method comes from: exactly one of `method` and `path` is set.
+
+    A field of this type in a method's dataclass is how its YAML asks: `{method: NAME, config: {...}, path: null}`.
+    """
+
+    method: str | None = field(metadata={"help": "method that makes the artifact; null = take it from path"})
+    config: dict[str, Any] = field(metadata={"help": "settings of that method that differ from its YAML"})
+    path: str | None = field(metadata={"help": "folder of a finished artifact"})
+
+    def __post_init__(self) -> None:
+        if (self.method is None) == (self.path is None):
+            raise ValueError("method and path: exactly one of them must be set")
+
+
+class Stateful(Protocol):
+    """Modules, optimisers and anything else whose state belongs into a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a finished stage left: a folder, and the metrics that it ended with."""
+
+    path: Path
+    metrics: Mapping[str, float]
+
+    def load(self, name: str = "weights.pt") -> dict[str, Any]:
+        """State dictionaries that the stage exported, by the names under which it tracked them (on the CPU)."""
+        import torch
+
+        state: dict[str, Any] = torch.load(self.path / name, map_location="cpu", weights_only=True)
+        return state
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a stage is given when its turn comes.
+
+    Attributes:
+        data: the data, of the kind that the method needs.
+        device: where modules and batches live.
+        steps: length of this stage's training, in steps (0 for a `ComputeStage`).
+        batch_size: items of one batch, from `dataset.batch_size`.
+        seed: seed of this stage; a function of the run's seed and the stage's name.
+        artifacts: what the stage's `needs` name: earlier stages and artifact kinds.
+        batches: `batches(split, size)` yields the split's batches in order, on the device.
+        checkpoint: folder of the finished run given by `checkpoint=`, or None.
+    """
+
+    data: Any
+    device: torch.device
+    steps: int
+    batch_size: int
+    seed: int
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    batches: Callable[[Any, int], Iterator[Any]] = lambda split, size: iter(())
+    checkpoint: Path | None = None
+
+
+class Stage(ABC):
+    """One part of a method that runs to its end before the next begins.
+
+    Attributes:
+        name: unique within the method.
+        config: the sub-configuration that this stage depends on, and nothing else; part of its artifact's key.
+        needs: names of earlier stages, and kinds of other methods' artifacts mapped to where they come from.
+    """
+
+    name: str
+    config: Any
+    needs: Mapping[str, Source | None] = {}
+
+    def export(self, folder: Path) -> None:  # noqa: B027 - most stages add nothing
+        """Writes what later stages need into `folder`, beside what the engine writes there."""
+
+    def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
+        """Metrics named `<split>/<name>` for split `validation` or `test`; calls `tick` once per batch."""
+        return {}
+
+    def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
+        """Does a task of the method other than `train` and `evaluate`, with what was learned restored."""
+        raise ValueError(f"stage {self.name} does not do task {task!r}")
+
+
+class Update(Protocol):
+    """How a stage changes its parameters; lent by the engine, which knows precision, accumulation and devices."""
+
+    def minimise(
+        self,
+        optimizer: torch.optim.Optimizer,
+        loss: Callable[[Any], tuple[Tensor, Metrics]],
+        batch: Batch,
+        clip: float | None = None,
+    ) -> Metrics:
+        """One step of `optimizer` on the mean of `loss` over `batch`.
+
+        `loss` maps a (micro-)batch to a scalar and metrics. Gradients go to this optimiser's parameters only.
+        `clip` replaces `trainer.clip` as the bound of the global gradient norm. Returns the metrics, averaged over
+        micro-batches, with `loss` (and `grad_norm` where gradients are clipped) added.
+        """
+
+    def apply(
+        self, optimizer: torch.optim.Optimizer, gradients: Iterable[Tensor | None], clip: float | None = None
+    ) -> Metrics:
+        """One step of `optimizer` with `gradients` set by hand, one for each of its parameters in order."""
+
+
+class TrainStage(Stage):
+    """A stage that takes steps on batches.
+
+    Attributes:
+        length: its number of steps where the method fixes it; None leaves it to `trainer.steps` and `trainer.epochs`.
+        tracked: every module, optimiser and counter that matters, by name; set by `build`.
+        monitor: metric of `evaluate("validation")` that decides about best and early stop; None for neither.
+        minimise_monitor: whether smaller is better.
+        averaged: names in `tracked` of which `trainer.ema` keeps averages; None for all modules.
+    """
+
+    length: int | None = None
+    tracked: dict[str, Any]
+    monitor: str | None = None
+    minimise_monitor: bool = True
+    averaged: tuple[str, ...] | None = None
+
+    def items(self, data: Any) -> int:
+        """Number of items that make an epoch."""
+        return len(data.train)
+
+    @abstractmethod
+    def build(self, inputs: Inputs) -> None:
+        """Makes modules and optimisers on `inputs.device`; the generators were seeded by (seed, stage)."""
+
+    @abstractmethod
+    def sample(self, step: int) -> Any:
+        """What to read for `step`, such as indices; a pure function of the step."""
+
+    @abstractmethod
+    def batch(self, index: Any) -> Batch:
+        """The batch of `index`, on the CPU; may run in a worker process, seeded by the step."""
+
+    @abstractmethod
+    def step(self, batch: Batch, update: Update, step: int) -> Metrics:
+        """One training step on `batch`, which is on the device; returns what to log."""
+
+    def rates(self, step: int) -> dict[str, float]:
+        """Learning rate of each tracked optimiser at `step`; those not named keep theirs."""
+        return {}
+
+    def diagnose(self, batch: Batch) -> str | None:
+        """Names the layer at which numbers stop being finite for `batch`; None if the stage cannot tell."""
+        return None
+
+    def figures(self) -> dict[str, Picture]:
+        """Pictures by name, drawn with the weights that are evaluated."""
+        return {}
+
+
+class Work(Protocol):
+    """The hands lent to a `ComputeStage`.
+
+    Attributes:
+        dir: a folder that survives kills and becomes the stage's artifact when `run` returns.
+    """
+
+    dir: Path
+
+    def blocks(self, count: int, flush: Callable[[], None] | None = None) -> Iterator[int]:
+        """Numbers `0..count-1` of the blocks that are still to do, each seeded by its number.
+
+        After the body of a block, `flush` must put its results on disk; then the block counts as done, a resumed run
+        begins after it, and a stop that was asked for takes place.
+        """
+
+
+class ComputeStage(Stage):
+    """A stage that computes something once: features, a cache, a closed-form fit."""
+
+    @abstractmethod
+    def run(self, work: Work, inputs: Inputs) -> Metrics:
+        """Writes its results below `work.dir` and returns metrics named `<split>/<name>`."""
+
+    def restore(self, artifact: Artifact, inputs: Inputs) -> None:  # noqa: B027 - only stages that are evaluated
+        """Takes up what `run` left, so that `evaluate` and `perform` can use it."""
+
+
+class Method(ABC):
+    """A method: its settings and its stages.
+
+    Attributes:
+        config: an instance of its dataclass.
+    """
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """The stages in order; cheap, builds no module."""

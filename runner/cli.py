@@ -1,0 +1,158 @@
+"""The command: `run key=value ...`, and the verbs. Nothing heavy is imported before it is known to be needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from runner.errors import ConfigError, nearest
+
+VERBS = {
+    "list": ("runner.verbs.list", "methods, data sets, presets and experiments"),
+    "compare": ("runner.compare", "finished runs side by side: table, picture, page"),
+    "resume": ("runner.verbs.resume", "go on with a run that was stopped or killed"),
+    "data": ("runner.verbs.data", "fetch or verify a data set"),
+}
+HELP = """\
+run - run the paper, re-test the claim
+
+  run method=NAME [dataset=NAME] [key=value ...]     train, evaluate, write a folder with everything
+  run -m method=NAME key=a,b seed=1,2,3              one run for each combination, then a table
+  run task=evaluate checkpoint=DIR [key=value ...]   look again at a finished run
+
+  run list                    methods, data sets, presets and experiments, with their tasks
+  run compare DIR...          finished runs side by side: table, picture, page
+  run resume DIR              go on with a run that was stopped or killed
+  run data fetch|verify NAME  get a data set, or check its files
+
+Often used: seed=0 device=auto|cpu|cuda precision=fp32|bf16|fp16 threads=N outputs=DIR data.root=DIR
+            trainer.steps=N trainer.eval_every=N dataset.batch_size=N method.lr=X debug=fast experiment=NAME
+
+  --cfg                       print the configuration that the words compose, and stop
+  -m, --multirun              sweep over values separated by commas
+  --config-dir DIR            a folder with YAML of your own (DIR/experiment/NAME.yaml, ...)
+  -sc install=bash            shell completion: eval "$(run -sc install=bash)"
+  -h, --help   --version
+
+The YAML files in conf/ are the manual: every key with its meaning and range.
+Exit codes: 0 done, 1 a run failed, 2 wrong input, 130 or 143 stopped by a signal after saving.
+"""
+
+
+@dataclass
+class Words:
+    """A command line, sorted."""
+
+    overrides: list[str] = field(default_factory=list)
+    config_dirs: list[Path] = field(default_factory=list)
+    multirun: bool = False
+    show: bool = False
+
+
+def sort_words(argv: Sequence[str]) -> Words:
+    """Flags and overrides of the main verb; raises `ConfigError` for what is neither."""
+    words, rest = Words(), list(argv)
+    while rest:
+        word = rest.pop(0)
+        flag, _, value = word.partition("=")
+        if word in ("-m", "--multirun"):
+            words.multirun = True
+        elif word in ("--cfg", "-c"):
+            words.show = True
+            if rest and rest[0] in ("job", "all", "hydra"):
+                rest.pop(0)
+        elif flag in ("--config-dir", "-cd"):
+            if not value and not rest:
+                raise ConfigError(f"{flag} needs a folder")
+            words.config_dirs.append(Path(value or rest.pop(0)))
+        elif word.startswith("-"):
+            raise ConfigError(f"{word} is not an option{nearest(flag, ['--multirun', '--cfg', '--config-dir', '--help'])}")
+        elif "=" not in word and not word.startswith("~"):
+            raise ConfigError(f"{word!r} is neither a verb nor key=value{nearest(word, VERBS)}")
+        else:
+            words.overrides.append(word)
+    return words
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script; returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    own_first()
+    full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"
+    try:
+        return dispatch(argv)
+    except ConfigError as error:
+        if full not in (None, "", "0"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def own_first() -> None:
+    """Puts the project's folder first on the path, before any other package called `datasets`."""
+    root = str(Path(__file__).resolve().parents[1])
+    if sys.path[:1] != [root]:
+        sys.path.insert(0, root)
+
+
+def dispatch(argv: list[str]) -> int:
+    """Runs the verb that the words begin with, or the main one."""
+    if argv and argv[0] in VERBS:
+        verb: Callable[[list[str]], int] = import_module(VERBS[argv[0]][0]).main
+        return verb(argv[1:])
+    if not argv or any(word in ("-h", "--help") for word in argv):
+        print(HELP, end="")
+        return 0
+    if "--version" in argv:
+        from importlib.metadata import version
+
+        print(f"reclaim {version('reclaim')}")
+        return 0
+    if argv[0] in ("-sc", "--shell-completion"):
+        return complete(argv)
+    return run(sort_words(argv))
+
+
+def complete(argv: list[str]) -> int:
+    """Shell completion, which is Hydra's."""
+    import hydra
+
+    from runner.registry import CONF
+
+    sys.argv = ["run", *argv]
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda config: None)()
+    return 0
+
+
+def run(words: Words) -> int:
+    """The main verb: composes and checks, and only then imports torch."""
+    from runner.compose import Composer
+    from runner.verbs.evaluate import from_checkpoint
+
+    composer = Composer(words.overrides, words.config_dirs)
+    if words.multirun:
+        from runner.sweep import sweep
+
+        return sweep(composer)
+    composed = from_checkpoint(composer) or composer.compose()
+    if words.show:
+        import yaml
+
+        print(yaml.safe_dump({"choices": composed.choices, **composed.config}, sort_keys=False), end="")
+        return 0
+    from runner.start import start
+
+    return start(composed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Curves overlaid in one picture: a panel per metric, a line and a band per configuration."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from runner.compare.group import Comparison
+from runner.compare.panels import Line, Panel, Seed
+
+# Okabe and Ito's colours that stand out from white, then grey; after seven configurations the dashes change.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6E6E6E")
+DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
+MOST_PANELS = 12
+MOST_LEGEND = 42
+_ENDS = {"failed": "x"}
+
+
+def draw(panels: Sequence[Panel], comparison: Comparison, log: bool, log_x: bool) -> bytes:
+    """A PNG of at most `MOST_PANELS` panels; what was left out is written below them."""
+    shown = panels[:MOST_PANELS]
+    columns = min(3, math.ceil(math.sqrt(len(shown)))) or 1
+    rows = math.ceil(len(shown) / columns) or 1
+    legend = _legend(comparison, columns)
+    height = 3.3 * rows + 0.22 * math.ceil(len(legend) / _legend_columns(legend, columns)) + 0.6
+    figure = Figure(figsize=(max(5.2 * columns, 7.0), height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes, panel in zip(grid, shown, strict=False):
+        _draw_panel(axes, panel, log, log_x)
+    for axes in grid[len(shown) :]:
+        axes.set_axis_off()
+    _draw_legend(figure, legend, columns, _explanation(panels, comparison))
+    return _png(figure)
+
+
+def style(position: int) -> dict[str, Any]:
+    """Colour and dashes of the configuration at a position of the comparison."""
+    turn, colour = divmod(position, len(COLOURS))
+    return {"color": COLOURS[colour], "linestyle": DASHES[turn % len(DASHES)]}
+
+
+def _draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
+    axes.set_title(panel.title, fontsize=10, loc="left", parse_math=False)
+    axes.set_xlabel("step", fontsize=9)
+    axes.tick_params(labelsize=9)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    for position, line in panel.lines.items():
+        _draw_line(axes, line, style(position))
+    if log and _positive(panel, "values"):
+        axes.set_yscale("log")
+    elif log:
+        axes.set_title("linear: not all positive", fontsize=8, loc="right", color="#6E6E6E")
+    if log_x:
+        axes.set_xscale("log" if _positive(panel, "steps") else "symlog")
+
+
+def _draw_line(axes: Any, line: Line, look: dict[str, Any]) -> None:
+    band = line.band
+    if band is not None:
+        marker = "o" if len(band.steps) == 1 else None
+        axes.plot(band.steps, band.mean, linewidth=1.6, marker=marker, markersize=4, zorder=3, **look)
+        if band.sd is not None:
+            low, high = band.mean - band.sd, band.mean + band.sd
+            axes.fill_between(band.steps, low, high, color=look["color"], alpha=0.2, linewidth=0)
+    for seed in line.seeds:
+        curve = seed.curve.after(band.steps[-1]) if seed.counted and band is not None else seed.curve
+        if len(curve.steps) > 1 or not seed.counted:
+            _draw_seed(axes, seed, curve.steps, curve.values, look["color"])
+
+
+def _draw_seed(axes: Any, seed: Seed, steps: Any, values: Any, colour: str) -> None:
+    axes.plot(steps, values, linewidth=0.8, color=colour, alpha=0.8, zorder=2)
+    if seed.run.status != "completed":
+        axes.plot(
+            steps[-1:],
+            values[-1:],
+            _ENDS.get(seed.run.status, "o"),
+            color=colour,
+            markersize=5,
+            fillstyle="none",
+        )
+
+
+def _legend(comparison: Comparison, columns: int) -> list[tuple[Line2D, str]]:
+    letters = 40 * columns
+    entries = []
+    for position, group in enumerate(comparison.configurations[:MOST_LEGEND]):
+        name = group.name if len(group.name) <= letters else group.name[: letters - 1] + "…"
+        n = f" (n={len(group.counted)})" if len(group.runs) > 1 else ""
+        # matplotlib drops labels that begin with an underscore
+        entries.append(
+            (Line2D([], [], linewidth=2, **style(position)), f"{name}{n}".replace("_", " _", name[:1] == "_"))
+        )
+    return entries
+
+
+def _legend_columns(legend: Sequence[tuple[Line2D, str]], columns: int) -> int:
+    longest = max((len(label) for _, label in legend), default=1)
+    return max(1, min(len(legend), int(max(5.2 * columns, 7.0) / (0.085 * longest + 0.6))))
+
+
+def _draw_legend(figure: Figure, legend: list[tuple[Line2D, str]], columns: int, explanation: str) -> None:
+    handles, labels = zip(*legend, strict=True)
+    made = figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=_legend_columns(legend, columns),
+        fontsize=9,
+        frameon=False,
+        handlelength=3.2,
+        title=explanation,
+        title_fontproperties={"size": 8.5},
+    )
+    for text in made.get_texts():
+        text.set_parse_math(False)
+
+
+def _explanation(panels: Sequence[Panel], comparison: Comparison) -> str:
+    words = []
+    if any(len(group.counted) > 1 for group in comparison.configurations):
+        words.append("line and band: mean and standard deviation of n runs")
+    if any(
+        run not in group.counted or group.partial for group in comparison.configurations for run in group.runs
+    ):
+        words.append("thin: not in the mean; x failed, o unfinished")
+    if len(panels) > MOST_PANELS:
+        words.append(f"{MOST_PANELS} of {len(panels)} metrics")
+    if len(comparison.configurations) > MOST_LEGEND:
+        words.append(
+            f"{len(comparison.configurations) - MOST_LEGEND} more configurations are not in the legend"
+        )
+    if not panels:
+        words.append("these runs have logged nothing to draw")
+    return " · ".join(words)
+
+
+def _positive(panel: Panel, what: str) -> bool:
+    return all((getattr(seed.curve, what) > 0).all() for line in panel.lines.values() for seed in line.seeds)
+
+
+def _png(figure: Figure) -> bytes:
+    target = io.BytesIO()
+    with warnings.catch_warnings():
+        # a name in a script that the font lacks is drawn as boxes; the table and the page have it right
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(target, format="png")
+    return target.getvalue()

@@ -1,0 +1,100 @@
+"""One panel per metric: what is to be drawn of each configuration, in a picture as on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.compare.curves import Band, Curve, make_band, make_curve
+from runner.compare.differ import matches
+from runner.compare.group import Comparison, Configuration
+from runner.compare.load import Run, read_curves
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One run's curve; `counted` says whether the mean contains it."""
+
+    run: Run
+    curve: Curve
+    counted: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A configuration in a panel; without a band where its counted runs share no step."""
+
+    configuration: Configuration
+    band: Band | None
+    seeds: list[Seed]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A metric with the configurations that logged it, in the comparison's order, by their position there."""
+
+    title: str
+    lines: dict[int, Line]
+
+    @property
+    def points(self) -> int:
+        """Points of the longest curve."""
+        return max(len(seed.curve.steps) for line in self.lines.values() for seed in line.seeds)
+
+
+def make_panels(comparison: Comparison, globs: Sequence[str] = ()) -> list[Panel]:
+    """The panels whose metric matches one of `globs`; without globs, all that are curves if any is.
+
+    Validation comes first, then test, then the rest. A final metric that was not logged is a single point at
+    the run's last step. A metric that several stages logged has a panel for each stage.
+    """
+    found: dict[tuple[str, str], dict[int, Line]] = {}
+    # One configuration at a time: only its own runs' whole logs are held in memory.
+    for position, configuration in enumerate(comparison.configurations):
+        for key, line in _lines(configuration, globs).items():
+            found.setdefault(key, {})[position] = line
+    stages: dict[str, set[str]] = {}
+    for stage, metric in found:
+        stages.setdefault(metric, set()).add(stage)
+    panels = [
+        Panel(metric if len(stages[metric]) == 1 else f"{stage}: {metric}", lines)
+        for (stage, metric), lines in found.items()
+    ]
+    panels.sort(key=lambda panel: _rank(panel.title))
+    curved = [panel for panel in panels if panel.points > 1]
+    return panels if globs or not curved else curved
+
+
+def _lines(configuration: Configuration, globs: Sequence[str]) -> dict[tuple[str, str], Line]:
+    seeds: dict[tuple[str, str], list[Seed]] = {}
+    counted = {run.folder for run in configuration.counted}
+    for run in configuration.runs:
+        for key, curve in _curves(run, globs).items():
+            seeds.setdefault(key, []).append(Seed(run, curve, run.folder in counted))
+    return {key: _line(configuration, members) for key, members in seeds.items()}
+
+
+def _line(configuration: Configuration, seeds: list[Seed]) -> Line:
+    band = make_band([seed.curve for seed in seeds if seed.counted])
+    thinned = [Seed(seed.run, seed.curve.thinned(), seed.counted) for seed in seeds]
+    return Line(configuration, None if band is None else band.thinned(), thinned)
+
+
+def _curves(run: Run, globs: Sequence[str]) -> dict[tuple[str, str], Curve]:
+    logged = {
+        key: make_curve(*points)
+        for key, points in read_curves(run).items()
+        if matches(key[1], globs or ["*"])
+    }
+    names = {metric for _, metric in logged}
+    final = {
+        ("final", metric): make_curve([run.steps or 0], [value])
+        for metric, value in run.metrics.items()
+        if metric not in names and matches(metric, globs or ["*"])
+    }
+    return logged | final
+
+
+def _rank(title: str) -> int:
+    metric = title.rpartition(": ")[2]
+    return {"validation": 0, "test": 1, "train": 2}.get(metric.partition("/")[0], 3)

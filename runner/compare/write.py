@@ -1,0 +1,47 @@
+"""The three files of a comparison, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.atomic import write_bytes
+from runner.compare.figure import draw
+from runner.compare.group import Comparison
+from runner.compare.machine import as_json
+from runner.compare.page import render
+from runner.compare.panels import make_panels
+from runner.errors import ConfigError
+from runner.folder import make
+
+
+def write_comparison(
+    comparison: Comparison,
+    metrics: Sequence[str],
+    globs: Sequence[str],
+    out: Path | None,
+    log: bool,
+    log_x: bool,
+) -> Path:
+    """Writes compare.png, compare.html and compare.json; returns their folder.
+
+    Raises `ConfigError` where the folder cannot be made or written.
+    """
+    panels = make_panels(comparison, globs)
+    numbers = json.dumps(as_json(comparison, metrics), indent=2, default=str) + "\n"
+    files = {
+        "compare.png": draw(panels, comparison, log, log_x),
+        "compare.html": render(panels, comparison, metrics, log, log_x).encode(),
+        "compare.json": numbers.encode(),
+    }
+    folder = out or make(Path("outputs", "compare"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+    except OSError as fault:
+        raise ConfigError(
+            f"the comparison cannot be written to {folder}: {fault.strerror or fault}"
+        ) from fault
+    return folder

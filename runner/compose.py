@@ -1,0 +1,278 @@
+"""From the words of a command to a checked configuration; imports Hydra but nothing heavier."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner import schema
+from runner.api import MethodEntry, Source
+from runner.errors import ConfigError, nearest
+from runner.registry import CONF, Found, Registry
+from runner.settings import RootSettings, flat
+
+GROUPS = ("method", "dataset", "preset", "experiment", "trainer", "debug")
+OPTIONAL = ("preset", "experiment", "debug")
+ALLOWED_HYDRA = ("hydra/launcher", "hydra/sweeper", "hydra.launcher.", "hydra.sweeper.", "hydra.verbose")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One run's configuration, checked.
+
+    Attributes:
+        config: the resolved tree as plain values, as it is written to the run's `config.yaml`.
+        choices: the option chosen in each group.
+        overrides: the words of the command that made it.
+        root: the runner's own settings.
+        method, dataset: the entries that were found, with their settings in `method_config` and `dataset_config`.
+        registry: where they were found.
+    """
+
+    config: dict[str, Any]
+    choices: dict[str, str]
+    overrides: tuple[str, ...]
+    root: RootSettings
+    method: Found
+    method_config: Any
+    dataset: Found
+    dataset_config: Any
+    registry: Registry
+
+    @property
+    def name(self) -> str:
+        """`<method>-<dataset>`, under which runs are filed."""
+        return f"{self.choices['method']}-{self.choices['dataset']}"
+
+
+def parse(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[Override]:
+    """The overrides in `words`; raises `ConfigError` for what is no override or reaches where none may."""
+    try:
+        overrides: list[Override] = OverridesParser.create().parse_overrides(list(words))
+    except (OverrideParseException, HydraException) as error:
+        raise ConfigError(_not_an_override(words, error)) from None
+    for override in overrides:
+        _refuse_code(override)
+    return overrides
+
+
+def _not_an_override(words: Sequence[str], error: Exception) -> str:
+    word = getattr(error, "override", None) or next(iter(words), "")
+    reason = " ".join(str(error).split("\nSee")[0].split())
+    return f"{word!r} cannot be read as key=value ({reason}); quote values with special characters, as in 'key=\"a,b\"'"
+
+
+def _refuse_code(override: Override) -> None:
+    key, text = str(override.key_or_group), str(override.input_line)
+    if key.startswith("hydra") and not key.startswith(ALLOWED_HYDRA):
+        raise ConfigError(f"{key} cannot be set from outside; outputs=DIR says where runs go")
+    if "_target_" in text or re.search(r"(^|[{\[,.:\s])['\"]?\(\)", text):
+        raise ConfigError(f"{text}: a configuration cannot name code to call")
+    if re.search(r"\$\{[^}$]*:", text):
+        raise ConfigError(f"{text}: resolvers such as ${{name:...}} are not available in overrides")
+
+
+def normalise(overrides: Sequence[Override]) -> list[str]:
+    """The overrides as words, with choices such as `debug=nan` and `preset=null` quoted as the names they are."""
+    return [_normalised(override) for override in overrides]
+
+
+def _normalised(override: Override) -> str:
+    group = str(override.key_or_group)
+    line = str(override.input_line)
+    if group not in GROUPS or override.is_sweep_override() or isinstance(override.value(), (str, list, dict)):
+        return line
+    value = line.partition("=")[2].strip()
+    if group in OPTIONAL and (override.is_delete() or override.value() is None):
+        return f"{group}=none"
+    return f"{group}='{value}'"
+
+
+class Composer:
+    """Composes configurations of one command; finds the project's YAML and that of methods from elsewhere."""
+
+    def __init__(self, words: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
+        OmegaConf.clear_resolver("oc.env")  # no file may read the environment
+        self.overrides = parse(words)
+        self.words = normalise(self.overrides)
+        self.registry = Registry(tuple(Path(p).expanduser().resolve() for p in _methods_path(self.overrides)))
+        self.config_dirs = [_existing(path) for path in config_dirs]
+        self.installed = False
+
+    def compose(self, words: Sequence[str] | None = None) -> Composed:
+        """The configuration of `words` (default: the command's own), checked; raises `ConfigError`."""
+        words = self.words if words is None else list(words)
+        return self.check(self.tree(words), words)
+
+    def tree(self, words: Sequence[str]) -> DictConfig:
+        """What Hydra composes; entry points are searched only when a first attempt found no such option."""
+        try:
+            return self._tree(words)
+        except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError, OSError) as first:
+            if not self.installed and "Could not find" in str(first):
+                self.installed = True
+                if self.registry.conf_folders(installed=True) != self.registry.conf_folders(installed=False):
+                    return self.tree(words)
+            from runner.explain import explain
+
+            raise ConfigError(explain(first, words, self)) from first
+
+    def _tree(self, words: Sequence[str]) -> DictConfig:
+        places = self.config_dirs + self.registry.conf_folders(self.installed)
+        search = [f"hydra.searchpath=[{','.join(_quoted(place) for place in places)}]"] if places else []
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
+            return hydra_compose("config", [*words, *search], return_hydra_config=True)
+
+    def options(self, group: str) -> list[str]:
+        """The names that can be chosen in `group`, from the YAML files that are there."""
+        homes = [place / group for place in (CONF, *self.config_dirs, *self.registry.conf_folders(True))]
+        names = {f.relative_to(home).with_suffix("").as_posix() for home in homes for f in home.rglob("*.yaml")}
+        return sorted(names)
+
+    def check(self, tree: DictConfig, words: Sequence[str]) -> Composed:
+        """The composed tree as settings; raises `ConfigError` for anything that they do not admit."""
+        chosen = tree.hydra.runtime.choices
+        choices = {group: str(chosen.get(group)) for group in GROUPS}
+        _check_preset(choices, words, self)
+        nodes = {key: tree._get_node(key) for key in tree if key != "hydra"}
+        config = {str(key): _plain(node, str(key)) for key, node in nodes.items()}
+        return checked(config, choices, tuple(words), self.registry)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_dir():
+        raise ConfigError(f"--config-dir: there is no folder {path}")
+    return path.resolve()
+
+
+def _quoted(place: Path) -> str:
+    return "'file://" + str(place).replace("'", "\\'") + "'"
+
+
+def _methods_path(overrides: Sequence[Override]) -> list[str]:
+    paths: list[str] = []
+    for override in overrides:
+        if override.key_or_group == "methods.path":
+            value = override.value()
+            paths = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    return paths
+
+
+def _check_preset(choices: dict[str, str], words: Sequence[str], composer: Composer) -> None:
+    asked = [word for word in words if word.startswith("preset=")]
+    name = choices["preset"]
+    if asked and name not in (options := composer.options("preset")):
+        raise ConfigError(f"preset={name} is not known{nearest(name, options)} (see conf/preset)")
+
+
+def _plain(node: Any, key: str) -> Any:
+    """A node as plain values; refuses code by name, and resolvers, which the project's own files do not use."""
+    _refuse_in(OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node._value(), key)
+    try:
+        if OmegaConf.is_config(node):
+            return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+        return node._get_parent()[key]
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}: {' '.join(str(error).split())}") from None
+
+
+def _refuse_in(value: Any, key: str) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if str(name) in ("_target_", "()", "_partial_", "_convert_", "_args_"):
+                raise ConfigError(f"{key}.{name}: a configuration cannot name code to call")
+            _refuse_in(item, f"{key}.{name}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _refuse_in(item, f"{key}[{i}]")
+    elif isinstance(value, str) and re.search(r"\$\{[^}$]*:", value):
+        raise ConfigError(f"{key}: resolvers such as ${{name:...}} are not available")
+
+
+def checked(
+    config: dict[str, Any], choices: dict[str, str], overrides: tuple[str, ...], registry: Registry
+) -> Composed:
+    """Settings from plain values, as composed now or as saved with a run; raises `ConfigError`."""
+    rest = {key: value for key, value in config.items() if key not in ("method", "dataset")}
+    root = schema.build(RootSettings, _with_paths(rest, registry), "", "conf/config.yaml")
+    method, dataset = registry.method(choices["method"]), registry.dataset(choices["dataset"])
+    method_config = method_settings(method, config.get("method", {}))
+    file = f"conf/dataset/{choices['dataset']}.yaml"
+    dataset_config = schema.build(dataset.entry.config, config.get("dataset", {}), "dataset", file)
+    composed = Composed(
+        {**config, **_with_paths(rest, registry)},
+        choices, overrides, root, method, method_config, dataset, dataset_config, registry,
+    )  # fmt: skip
+    _check_fit(composed)
+    return composed
+
+
+def method_settings(method: Found, node: Any) -> Any:
+    """The method's dataclass from its node; raises `ConfigError`."""
+    entry: MethodEntry = method.entry
+    return schema.build(method.refer(entry.config), node, "method", f"conf/method/{entry.name}.yaml")
+
+
+def _with_paths(config: dict[str, Any], registry: Registry) -> dict[str, Any]:
+    """The root with `methods.path` made absolute, so that a run can be resumed from any folder."""
+    return {**config, "methods": {"path": [str(folder) for folder in registry.folders]}}
+
+
+def _check_fit(composed: Composed) -> None:
+    method, dataset = composed.method.entry, composed.dataset.entry
+    if method.needs not in dataset.kinds:
+        able = sorted(name for name, f in composed.registry.datasets().items() if method.needs in f.entry.kinds)
+        raise ConfigError(
+            f"dataset={dataset.name} is data of the kind {' or '.join(dataset.kinds)}, but method={method.name} "
+            f"needs {method.needs}: {', '.join(able) or 'no data set here is of that kind'}"
+        )
+    if composed.root.task not in method.tasks:
+        task = composed.root.task
+        raise ConfigError(f"task={task} is not a task of {method.name}{nearest(task, method.tasks)}")
+    if composed.root.task != "train" and composed.root.checkpoint is None:
+        raise ConfigError(f"task={composed.root.task} needs checkpoint=DIR, the folder of a finished run")
+
+
+OWN_GROUPS = ("method", "preset", "experiment", "dataset", "task", "checkpoint")
+
+
+def of_source(source: Source, asking: Composed) -> Composed:
+    """The configuration of the method that a `Source` names.
+
+    Its own YAML and presets, the settings given with the source, and what the asking command says of everything but
+    the method, so that `debug=fast` or `trainer.ema=0.9` reach it too.
+    """
+    provider: MethodEntry = asking.registry.method(str(source.method)).entry
+    words = [w for w in asking.overrides if not _own(w)] + [f"method={provider.name}"]
+    if provider.needs in asking.dataset.entry.kinds:
+        words += [f"dataset={asking.choices['dataset']}", *(w for w in asking.overrides if w.startswith("dataset."))]
+    composer = Composer(words)
+    composer.registry = asking.registry
+    composed = composer.compose()
+    node = OmegaConf.to_container(OmegaConf.merge(composed.config["method"], source.config))
+    return replace(composed, method_config=method_settings(composed.method, node))
+
+
+def _own(word: str) -> bool:
+    key = word.lstrip("+~").partition("=")[0]
+    return key in OWN_GROUPS or key.startswith(("method.", "dataset."))
+
+
+def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """Dotted keys whose values differ between two configurations."""
+    one, two = flat(a), flat(b)
+    return sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))

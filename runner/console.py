@@ -1,0 +1,78 @@
+"""What a person reads on the terminal and in `run.log`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from runner.engine.progress import number
+
+if TYPE_CHECKING:
+    from runner.compose import Composed
+    from runner.engine.context import Context
+    from runner.run import Outcome
+
+log = logging.getLogger("reclaim")
+
+
+class _Terminal(logging.Handler):
+    """Lines on standard output, above the progress bar if there is one; faults on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = sys.stderr if record.levelno >= logging.ERROR else sys.stdout
+        tqdm.write(self.format(record), file=stream)
+        stream.flush()
+
+
+def start() -> None:
+    """Sends the program's messages to the terminal."""
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    if not any(isinstance(handler, _Terminal) for handler in log.handlers):
+        terminal = _Terminal(logging.INFO)
+        log.addHandler(terminal)
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Sends the program's messages to the file too, with their times."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def header(composed: Composed, context: Context, folder: Path) -> None:
+    """What is about to run, and where."""
+    root, threads = composed.root, context.numerics["threads"]
+    used = [str(context.device), root.precision, f"{threads} thread{'s' if threads != 1 else ''}", f"seed {root.seed}"]
+    chosen = [f"{g}={n}" for g in ("preset", "experiment", "debug") if (n := composed.choices[g]) not in ("none", "None")]
+    log.info("%s on %s: %s", composed.choices["method"], composed.choices["dataset"], ", ".join(used + chosen))
+    log.info("folder: %s", folder)
+
+
+def footer(outcome: Outcome) -> None:
+    """What it came to, and where the rest lies."""
+    if outcome.metrics:
+        width = max(len(name) for name in outcome.metrics)
+        for name, value in sorted(outcome.metrics.items()):
+            log.info("  %s  %s", name.ljust(width), number(value))
+    if outcome.status == "failed":
+        log.error("failed: %s", outcome.error)
+    elif outcome.status == "stopped":
+        log.info("stopped and saved; go on with: run resume %s", outcome.folder)
+    else:
+        log.info("curves:   tensorboard --logdir %s", outcome.folder)
+        pictures = sorted(((outcome.folder or Path()) / "figures").glob("*.png"))
+        if pictures:
+            log.info("pictures: %s", ", ".join(str(path) for path in pictures))

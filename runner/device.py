@@ -1,0 +1,68 @@
+"""Device, threads and numerics of a process."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import torch
+
+from runner.errors import ConfigError
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_threads(threads: int | None) -> int:
+    """Sets torch's threads and returns their number."""
+    count = cores() if threads is None else threads
+    torch.set_num_threads(count)
+    return count
+
+
+def pick(name: str) -> torch.device:
+    """The device called `name`; raises `ConfigError` if this machine has none such."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    kind, _, number = name.partition(":")
+    if kind == "cuda" and not cuda:
+        raise ConfigError(f"device={name}: CUDA is not available here; device=cpu or device=auto runs without")
+    if kind == "cuda" and number and int(number) >= torch.cuda.device_count():
+        raise ConfigError(f"device={name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    if kind == "mps" and not mps:
+        raise ConfigError("device=mps: Apple's Metal is not available here; device=cpu or device=auto runs without")
+    return torch.device(name)
+
+
+def numerics(device: torch.device, precision: str, compiled: bool, threads: int) -> dict[str, Any]:
+    """What changes the bits of a result beside the settings: two runs that agree in it can agree bit for bit."""
+    accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "torch": torch.__version__,
+        "device": device.type,
+        "accelerator": accelerator,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "machine": platform.machine(),
+        "threads": threads,
+        "precision": precision,
+        "compile": compiled,
+    }
+
+
+def prepare(device: torch.device, compiled: bool) -> None:
+    """Settings of torch that every run has in common."""
+    if compiled:
+        import torch._inductor.config as inductor
+
+        inductor.fallback_random = True  # otherwise compiled code draws other numbers than plain code
+    if device.type == "cuda":
+        torch.cuda.init()
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+    # Accelerator operations without a deterministic form warn and run; there, equality after a resume is not promised.
+    torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False

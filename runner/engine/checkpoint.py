@@ -1,0 +1,63 @@
+"""Checkpoints: plain tensors and scalars, written beside the old one, read back, and only then put in its place."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+
+from runner import atomic
+
+
+def plain(value: Any, path: str = "state") -> Any:
+    """`value` as tensors, numbers, texts, lists, tuples and dictionaries; raises TypeError naming what is none."""
+    if value is None or isinstance(value, (torch.Tensor, bool, int, float, str)):
+        return value
+    if isinstance(value, numpy.generic):
+        return value.item()
+    if isinstance(value, numpy.ndarray):
+        return torch.from_numpy(value.copy())
+    if isinstance(value, (dict, OrderedDict)):
+        return {_key(key, path): plain(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [plain(item, f"{path}[{i}]") for i, item in enumerate(value)]
+        return items if isinstance(value, list) else tuple(items)
+    raise TypeError(f"{path} is a {type(value).__name__}, which a checkpoint cannot hold; use tensors and plain values")
+
+
+def _key(key: Any, path: str) -> int | str:
+    if isinstance(key, (int, str)):
+        return key
+    raise TypeError(f"{path} has a key of type {type(key).__name__}; a checkpoint takes texts and whole numbers")
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Writes `state` to `path`; the previous file goes only when the new one was read back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = plain(dict(state))
+
+    def write(temporary: Path) -> None:
+        torch.save(content, temporary)
+        verify(temporary)
+
+    atomic.replace(path, write)
+
+
+def verify(path: Path) -> None:
+    """Reads `path` back; raises OSError if a byte of it is not what was written."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise OSError(f"checkpoint {path} does not read back ({damaged} is damaged)")
+    torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The state that `save` wrote, on the CPU; no code in the file is run."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

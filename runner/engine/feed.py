@@ -1,0 +1,78 @@
+"""Batches for the loop: made in place for data in memory, in worker processes for data that is decoded."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from runner.api import TrainStage
+from runner.engine import tree
+from runner.engine.seeding import Stream
+
+
+class _Steps(Dataset[Any]):
+    """The batches of a stage by step; each is seeded by its step, wherever it is made."""
+
+    def __init__(self, stage: TrainStage, stream: Stream, fixed: bool) -> None:
+        self.stage, self.stream, self.fixed = stage, stream, fixed
+
+    def __getitem__(self, step: int) -> Any:
+        step = 0 if self.fixed else step
+        self.stream.seed(step)
+        return self.stage.batch(self.stage.sample(step))
+
+
+class _Parts(Dataset[Any]):
+    """The batches of a split in order."""
+
+    def __init__(self, split: Any, size: int) -> None:
+        self.split, self.size = split, size
+
+    def __getitem__(self, i: int) -> Any:
+        indices = torch.arange(i * self.size, min((i + 1) * self.size, len(self.split)))
+        return self.split.batch(indices)
+
+
+class Feed:
+    """Yields batches on a device.
+
+    Attributes:
+        workers: processes that make them; 0 makes them in place. The batches are the same either way.
+    """
+
+    def __init__(self, device: torch.device, workers: int) -> None:
+        self.device, self.workers = device, workers
+
+    def steps(self, stage: TrainStage, stream: Stream, start: int, stop: int, fixed: bool) -> Iterator[Any]:
+        """Batches of the steps `start` to `stop - 1`; `fixed` repeats the first one for ever."""
+        return self._read(_Steps(stage, stream, fixed), range(start, stop))
+
+    def batches(self, split: Any, size: int) -> Iterator[Any]:
+        """The whole of `split` in order, `size` items at a time."""
+        return self._read(_Parts(split, size), range(-(-len(split) // size)))
+
+    def _read(self, dataset: Dataset[Any], order: Iterable[int]) -> Iterator[Any]:
+        source = map(dataset.__getitem__, order) if self.workers == 0 else self._loader(dataset, list(order))
+        for batch in source:
+            yield tree.to(batch, self.device)
+
+    def _loader(self, dataset: Dataset[Any], order: list[int]) -> Iterable[Any]:
+        return DataLoader(
+            dataset,
+            batch_size=None,
+            sampler=order,
+            num_workers=self.workers,
+            worker_init_fn=_ignore_stop_signals,
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # its own, so that starting workers draws nothing from the default one
+        )
+
+
+def _ignore_stop_signals(worker: int) -> None:
+    # A terminal sends Ctrl-C to the whole group; the loop decides when to stop and ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

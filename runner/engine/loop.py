@@ -1,0 +1,335 @@
+"""The training loop, the only one: batch, seed, step, log; evaluate; checkpoint; stop and take up again.
+
+What is done after step s happens in one order: log, evaluate, figures, checkpoint, stop. A checkpoint says which of it was
+done for its step, so that a resumed run does exactly the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.api import Inputs, TrainStage
+from runner.engine import checkpoint, guard
+from runner.engine.averages import Averages
+from runner.engine.context import Context
+from runner.engine.evaluation import Evaluator, finite, floats
+from runner.engine.feed import Feed
+from runner.engine.journal import Log
+from runner.engine.profiling import Profiler
+from runner.engine.progress import Progress, duration, number
+from runner.engine.seeding import Stream
+from runner.engine.update import Updater
+from runner.errors import ConfigError, NotFinite, Stopped
+
+log = logging.getLogger("reclaim")
+FORMAT = 1
+LONG = 30 * 60.0
+
+
+@dataclass
+class State:
+    """Where training stands; everything here goes into a checkpoint."""
+
+    step: int = 0
+    evaluated: int = 0
+    drawn: int = 0
+    best: float | None = None
+    best_step: int = 0
+    waited: int = 0
+    finished: bool = False
+    seconds: float = 0.0
+
+
+def length(stage: TrainStage, context: Context) -> int:
+    """Steps of a stage: its own length and what the trainer says, whichever is shortest."""
+    trainer = context.trainer
+    epoch = stage.items(context.data) / context.batch_size
+    by_epochs = None if trainer.epochs is None else max(1, math.ceil(trainer.epochs * epoch))
+    given = [steps for steps in (stage.length, trainer.steps, by_epochs) if steps is not None]
+    if not given:
+        raise ConfigError("trainer.steps has no value: say how long to train with trainer.steps=N or trainer.epochs=N")
+    return min(given)
+
+
+class Training:
+    """One `TrainStage` from build to its final metrics.
+
+    Arguments:
+        folder: where `checkpoints/{last,best}.pt` lie.
+        prefix: put before metric names in TensorBoard and in the result, where a method has several stages.
+    """
+
+    def __init__(self, stage: TrainStage, inputs: Inputs, context: Context, folder: Path, sink: Log, prefix: str) -> None:
+        self.stage, self.inputs, self.context, self.sink, self.prefix = stage, inputs, context, sink, prefix
+        self.folder, self.length, self.state = folder / "checkpoints", inputs.steps, State()
+        trainer = context.trainer
+        Stream(context.seed, stage.name, "build").seed()
+        try:
+            stage.build(inputs)
+        except ValueError as error:
+            raise ConfigError(f"stage {stage.name} does not fit its data or settings: {error}") from error
+        guard.check_state(stage.tracked, 0)
+        modules = guard.modules_of(stage.tracked)
+        averaged = {n: m for n, m in modules.items() if stage.averaged is None or n in stage.averaged}
+        self.averages = Averages(averaged, trainer.ema) if trainer.ema is not None else None
+        self.update = Updater(context.device, context.precision, trainer.accumulate, trainer.clip)
+        self.evaluator = Evaluator(stage, context.seed, self.averages, context.stop.check)
+        self.window: dict[str, list[Any]] = {}
+        self._bad: Tensor | None = None
+        if context.compile:
+            for module in modules.values():
+                module.compile()
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for m in guard.modules_of(self.stage.tracked).values() for p in m.parameters())
+
+    def run(self) -> dict[str, float]:
+        """Trains to the end, from the last checkpoint where there is one; returns the final metrics."""
+        resumed = self._restore("last")
+        self.sink.rewind(resumed if resumed is not None else {})
+        began = time.perf_counter() - self.state.seconds
+        try:
+            self._train(began)
+        except Stopped:
+            self._save("last")
+            raise
+        return self._finish()
+
+    def _train(self, began: float) -> None:
+        state, context = self.state, self.context
+        log.info("%s: %s steps, %s parameters", self.stage.name, f"{self.length:,}", f"{self.parameters:,}")
+        if state.step:
+            log.info("%s: going on after step %d", self.stage.name, state.step)
+            self._after_step(began)
+        batches = context.feed.steps(
+            self.stage, Stream(context.seed, self.stage.name, "batch"), state.step, self.length, context.debug.overfit
+        )
+        noise = Stream(context.seed, self.stage.name, "step")
+        progress = Progress(self.prefix + self.stage.name, state.step, self.length)
+        estimate = Estimate(self.length - state.step, context)
+        with Profiler(context.debug.profile, self.folder.parent / "figures") as profiler, self._strict():
+            try:
+                while state.step < self.length and not state.finished:
+                    batch = next(batches)
+                    noise.seed(0 if context.debug.overfit else state.step)
+                    self._step(batch)
+                    profiler.step()
+                    progress.advance()
+                    estimate.step()
+                    self._after_step(began, progress)
+            finally:
+                progress.close()
+                del batches  # ends worker processes before anything else happens
+
+    def _strict(self) -> AbstractContextManager[Any]:
+        return torch.autograd.set_detect_anomaly(True) if self.context.debug.nan else nullcontext()
+
+    def _step(self, batch: Any) -> None:
+        stage, step = self.stage, self.state.step
+        for name, rate in stage.rates(step).items():
+            for group in stage.tracked[name].param_groups:
+                group["lr"] = rate
+        metrics: Mapping[str, Any] = {}
+        try:
+            metrics = stage.step(batch, self.update, step)
+            self._collect(metrics)
+            if self.context.debug.nan:
+                guard.check_state(stage.tracked, step + 1)
+        except NotFinite as error:
+            where = stage.diagnose(batch)
+            place = f"; first bad layer: {where}" if where else ""
+            raise NotFinite(f"step {step + 1}: {error}; {guard.first_bad(stage.tracked, batch, metrics)}{place}") from None
+        if self.averages is not None:
+            self.averages.update()
+        self.state.step += 1
+
+    def _collect(self, metrics: Mapping[str, Any]) -> None:
+        """Adds a step's metrics to the window; on a CPU looks at them at once, elsewhere only marks a bad step."""
+        for name, value in metrics.items():
+            if isinstance(value, Tensor):
+                value = value.detach()
+                value = value.item() if value.device.type == "cpu" else value.double()
+            if not isinstance(value, Tensor):
+                if not math.isfinite(value) and name == "loss":
+                    raise NotFinite(f"the loss is {value}")
+            elif name == "loss":
+                self._mark(value)
+            total = self.window.setdefault(name, [0.0, 0])
+            total[0], total[1] = total[0] + value, total[1] + 1
+
+    def _mark(self, loss: Tensor) -> None:
+        if self._bad is None:
+            self._bad = torch.full((), self.length + 1, dtype=torch.int64, device=loss.device)
+        now = torch.where(torch.isfinite(loss), self.length + 1, self.state.step + 1)
+        self._bad = torch.minimum(self._bad, now)
+
+    def _raise_marked(self) -> None:
+        if self._bad is not None and (step := int(self._bad)) <= self.length:
+            raise NotFinite(f"step {step}: the loss is not finite; {guard.first_bad(self.stage.tracked)}")
+
+    def _after_step(self, began: float, progress: Progress | None = None) -> None:
+        """Everything that is due after the current step and not yet done."""
+        state, trainer = self.state, self.context.trainer
+        state.seconds = time.perf_counter() - began
+        if trainer.max_minutes is not None and state.seconds > 60 * trainer.max_minutes and not state.finished:
+            log.info("%s: trainer.max_minutes=%g is over at step %d", self.stage.name, trainer.max_minutes, state.step)
+            state.finished = True
+        last = state.finished or state.step == self.length
+        if progress is not None and (state.step % trainer.log_every == 0 or last):
+            self._log(progress)
+        if state.evaluated < state.step and (last or self._due(trainer.eval_every) or self._due(trainer.select_every)):
+            self._evaluate(last)
+        if state.drawn < state.step and self._due(trainer.figures_every) and not last:
+            self._draw()
+        if progress is not None and (state.step % trainer.checkpoint_every == 0 or last or state.finished):
+            self._save("last")
+        self.context.stop.check()
+
+    def _due(self, every: int | None) -> bool:
+        return every is not None and self.state.step % every == 0
+
+    def _log(self, progress: Progress) -> None:
+        self._raise_marked()
+        means = {f"train/{name}": float(total) / count for name, (total, count) in self.window.items()}
+        self.window = {}
+        step = self.state.step
+        self.sink.write(self.stage.name, step, means, self.prefix)
+        rates = {f"rate/{name}": rate for name, rate in self.stage.rates(step - 1).items()}
+        self.sink.speed(step, {**rates, "time/seconds": self.state.seconds}, self.prefix)
+        progress.show(step, means)
+
+    def _evaluate(self, last: bool) -> None:
+        state, stage = self.state, self.stage
+        metrics = self.evaluator.metrics("validation")
+        state.evaluated = state.step
+        if metrics:
+            self.sink.write(stage.name, state.step, metrics, self.prefix)
+            shown = "  ".join(f"{name} {number(value)}" for name, value in metrics.items())
+            log.info("%s %d/%d  %s", self.prefix + stage.name, state.step, self.length, shown)
+        every = self.context.trainer.select_every or self.context.trainer.eval_every
+        if stage.monitor in metrics and (last or self._due(every)):
+            self._select(metrics[stage.monitor])
+
+    def _select(self, value: float) -> None:
+        """Keeps the weights if they are the best so far, and counts towards early stop if not."""
+        state, patience = self.state, self.context.trainer.early_stop
+        sign = 1 if self.stage.minimise_monitor else -1
+        if math.isfinite(value) and (state.best is None or sign * value < sign * state.best):
+            state.best, state.best_step, state.waited = value, state.step, 0
+            self._save("best")
+            return
+        state.waited += 1
+        if patience is not None and state.waited >= patience:
+            log.info("%s: no better %s in %d looks; stopping early", self.stage.name, self.stage.monitor, patience)
+            state.finished = True
+
+    def _draw(self) -> None:
+        self.state.drawn = self.state.step
+        for name, data in self.evaluator.figures().items():
+            self.sink.picture(name, self.state.step, data)
+
+    def _content(self) -> dict[str, Any]:
+        tracked = {name: value.state_dict() for name, value in self.stage.tracked.items()}
+        return {
+            "format": FORMAT,
+            "stage": self.stage.name,
+            "state": vars(self.state).copy(),
+            "tracked": tracked,
+            "averages": self.averages.state_dict() if self.averages else None,
+            "scaler": self.update.scaler.state_dict(),
+            "window": {name: [float(total), count] for name, (total, count) in self.window.items()},
+            "journal": self.sink.sync(),
+        }
+
+    def _save(self, name: str) -> None:
+        self._raise_marked()
+        guard.check_state(self.stage.tracked, self.state.step)
+        checkpoint.save(self.folder / f"{name}.pt", self._content())
+
+    def _restore(self, name: str) -> dict[str, int] | None:
+        path = self.folder / f"{name}.pt"
+        if not path.is_file():
+            return None
+        content = checkpoint.load(path)
+        self.load(content)
+        self.state = State(**content["state"])
+        self.window = content["window"]
+        if content["scaler"]:
+            self.update.scaler.load_state_dict(content["scaler"])
+        return dict(content["journal"])
+
+    def load(self, content: Mapping[str, Any]) -> None:
+        """Puts a checkpoint's weights, optimiser states and averages in place."""
+        load_tracked(self.stage.tracked, content["tracked"])
+        if self.averages is not None and content["averages"] is not None:
+            self.averages.load_state_dict(content["averages"])
+
+    def _finish(self) -> dict[str, float]:
+        """Final metrics and figures, of the best weights or of the last."""
+        trainer, state = self.context.trainer, self.state
+        best = trainer.keep_best and state.best is not None and (self.folder / "best.pt").is_file()
+        if best:
+            self.load(checkpoint.load(self.folder / "best.pt"))
+            log.info("%s: the best weights are those of step %d", self.prefix + self.stage.name, state.best_step)
+        metrics = self.evaluator.metrics("validation") | self.evaluator.metrics("test")
+        self.sink.write(self.stage.name, state.step, {f"final/{k}": v for k, v in metrics.items()}, self.prefix)
+        for name, data in self.evaluator.figures().items():
+            self.sink.picture(name, state.step, data)
+        return finite(metrics)
+
+    def export(self, folder: Path) -> None:
+        """Writes the final weights (the averages where there are some), and what the stage adds."""
+        with self.averages.applied() if self.averages else nullcontext():
+            checkpoint.save(folder / "weights.pt", {n: v.state_dict() for n, v in self.stage.tracked.items()})
+            self.stage.export(folder)
+
+
+def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Loads saved state into what a stage tracks; raises ConfigError where the two do not fit."""
+    if set(tracked) != set(saved):
+        raise ConfigError(f"the checkpoint holds {sorted(saved)}, but this configuration makes {sorted(tracked)}")
+    for name, value in tracked.items():
+        try:
+            value.load_state_dict(saved[name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ConfigError(f"the checkpoint's {name} does not fit this configuration: {reason}") from error
+
+
+class Estimate:
+    """Says after the first steps how long a run will take, and names smaller settings if that is long."""
+
+    def __init__(self, steps: int, context: Context) -> None:
+        self.steps, self.context, self._times = steps, context, [time.perf_counter()]
+
+    def step(self) -> None:
+        if len(self._times) > 3:
+            return
+        self._times.append(time.perf_counter())
+        slow = self._times[-1] - self._times[0] > 20
+        if len(self._times) == 4 or slow:
+            self._times += [0.0] * 4
+            self._say()
+
+    def _say(self) -> None:
+        times = [t for t in self._times if t]
+        rate = (times[-1] - times[-2]) if len(times) > 1 else 0.0
+        total = rate * self.steps
+        limit = self.context.trainer.max_minutes
+        if total < LONG or (limit is not None and 60 * limit < LONG):
+            return
+        smaller = ", ".join(f"run experiment={name}" for name in self.context.smaller)
+        hint = f"; smaller settings: {smaller}" if smaller else ""
+        log.info("about %s on %s at %s a step%s", duration(total), self.context.device, f"{rate:.3g} s", hint)

@@ -1,0 +1,276 @@
+"""A method's stages in order, each from what came before; what is finished is not done again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import shutil
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runner.api import Artifact, ComputeStage, Inputs, Method, Source, Stage, TrainStage
+from runner.compose import Composed, of_source
+from runner.engine import checkpoint, store
+from runner.engine.compute import Blocks
+from runner.engine.context import Context
+from runner.engine.evaluation import Evaluator, finite, floats
+from runner.engine.journal import METRICS, Curve, Journal, read, replay
+from runner.engine.ledger import Ledger
+from runner.engine.loop import Training, length
+from runner.engine.seeding import Stream, derive
+from runner.errors import ConfigError
+
+log = logging.getLogger("reclaim")
+
+
+class Pipeline:
+    """Runs the stages of one method in one run's folder.
+
+    Arguments:
+        home: folder of the run whose finished stages are used; the run's own, or one that is evaluated.
+        base: put before all names where the stages serve another method, such as `"detector/"`.
+
+    Attributes:
+        steps: training steps done, over all stages.
+        parameters: trained numbers of the last training stage.
+    """
+
+    def __init__(
+        self, composed: Composed, context: Context, home: Path, journal: Journal, ledger: Ledger, base: str = ""
+    ) -> None:
+        self.composed, self.context, self.home, self.journal = composed, context, home, journal
+        self.ledger, self.base = ledger, base
+        self.stages = make_method(composed).stages()
+        self.steps = self.parameters = 0
+
+    def train(self) -> dict[str, float]:
+        """Runs what is not yet done; returns the metrics of all stages, the earlier ones' prefixed by their names."""
+        metrics: dict[str, float] = {}
+        for stage in self.stages:
+            if stage.name not in self.ledger.stages:
+                found = self._run(stage)
+                self.ledger.finish_stage(stage.name, found, self.steps, self.parameters, self.journal.sync())
+            record = self.ledger.stages[stage.name]
+            self.steps, self.parameters = record["steps"], record["parameters"]
+            metrics |= {self._prefix(stage) + name: value for name, value in record["metrics"].items()}
+        return metrics
+
+    def _prefix(self, stage: Stage) -> str:
+        return "" if stage is self.stages[-1] and not self.base else f"{self.base}{stage.name}/"
+
+    def _run(self, stage: Stage) -> dict[str, float]:
+        if stage is self.stages[-1] and isinstance(stage, TrainStage):
+            return self._train_here(stage)
+        return dict(self.artifact(stage).metrics)
+
+    def _train_here(self, stage: TrainStage) -> dict[str, float]:
+        """The last stage trains in the run's own folder."""
+        inputs = self.inputs(stage)
+        sink = From(self.journal, self.ledger.journal)
+        training = Training(stage, inputs, self.context, self.home, sink, "")
+        metrics = training.run()
+        self.steps, self.parameters = self.steps + training.state.step, training.parameters
+        if stage.name in self._shared():
+            self._share(stage, training, metrics)
+        return metrics
+
+    def _share(self, stage: TrainStage, training: Training, metrics: dict[str, float]) -> None:
+        folder = self.place(stage)
+        with self._lock(folder):
+            if store.read(folder) is None:
+                work = _fresh(folder.with_name(folder.name + ".work"))
+                (work / METRICS).write_bytes(self._own_curve(stage))
+                training.export(work)
+                store.finish(work, folder, metrics)
+
+    def _own_curve(self, stage: Stage) -> bytes:
+        entries = [entry for entry in read(self.home / METRICS) if entry["stage"] == stage.name]
+        return b"".join((json.dumps(entry) + "\n").encode() for entry in entries)
+
+    def _shared(self) -> set[str]:
+        """Names of the stages whose results other methods may ask for, and of those that they are made from."""
+        by_name = {stage.name: stage for stage in self.stages}
+        todo, found = list(self.composed.method.entry.provides.values()), set()
+        while todo:
+            name = todo.pop()
+            if name in by_name and name not in found:
+                found.add(name)
+                todo += list(by_name[name].needs)
+        return found
+
+    def place(self, stage: Stage) -> Path:
+        """Folder of the stage's finished result: in the shared store, or in this run."""
+        if stage.name not in self._shared():
+            return self.home / "stages" / stage.name
+        return self.context.cache / "artifacts" / f"{self.composed.choices['method']}-{stage.name}-{self._key(stage)}"
+
+    def _key(self, stage: Stage) -> str:
+        context, trainer = self.context, dataclasses.asdict(self.context.trainer)
+        unimportant = {"log_every", "checkpoint_every", "figures_every"}
+        inputs = {name: store.content_of(artifact) for name, artifact in self._artifacts(stage).items()}
+        module = sys.modules[type(stage).__module__]
+        return store.key(
+            {
+                "stage": stage.name,
+                "config": stage.config,
+                "code": store.hash_code(module.__file__),
+                "data": context.data.checksum,
+                "batch_size": context.batch_size,
+                "seed": context.seed,
+                "trainer": {k: v for k, v in trainer.items() if k not in unimportant},
+                "debug": dataclasses.asdict(context.debug),
+                "numerics": context.numerics,
+                "inputs": inputs,
+            }
+        )
+
+    def inputs(self, stage: Stage) -> Inputs:
+        """What the stage is given; makes the artifacts that it needs."""
+        context = self.context
+        return Inputs(
+            data=context.data,
+            device=context.device,
+            steps=length(stage, context) if isinstance(stage, TrainStage) else 0,
+            batch_size=context.batch_size,
+            seed=derive(context.seed, stage.name) % 2**31,
+            artifacts=self._artifacts(stage),
+            batches=context.feed.batches,
+            checkpoint=context.checkpoint,
+        )
+
+    def _artifacts(self, stage: Stage) -> dict[str, Artifact]:
+        return {name: self._need(stage, name, source) for name, source in stage.needs.items()}
+
+    def _need(self, stage: Stage, name: str, source: Source | None) -> Artifact:
+        if source is not None:
+            return self.from_source(name, source)
+        for earlier in self.stages:
+            if earlier.name == name:
+                return self.artifact(earlier)
+        raise ConfigError(f"stage {stage.name} needs {name}, which no earlier stage is called")
+
+    def from_source(self, kind: str, source: Source) -> Artifact:
+        """The artifact of `kind` that a `Source` names, computed now if it is nowhere."""
+        if source.path is not None:
+            found = store.read(Path(source.path).expanduser())
+            if found is None:
+                raise ConfigError(f"{kind}: {source.path} is not the folder of a finished artifact")
+            return found
+        other = of_source(source, self.composed)
+        method = other.choices["method"]
+        name = other.registry.provider(method, kind)
+        sub = Pipeline(other, self._context_of(other), self.home, self.journal, self.ledger, f"{self.base}{method}/")
+        return sub.artifact(next(stage for stage in sub.stages if stage.name == name))
+
+    def _context_of(self, other: Composed) -> Context:
+        from runner.run import load_data  # the run knows how data is reached
+
+        same = other.dataset_config == self.composed.dataset_config
+        same = same and other.method.entry.needs == self.composed.method.entry.needs
+        data = self.context.data if same else load_data(other)
+        return replace(
+            self.context, data=data, trainer=other.root.trainer, batch_size=other.dataset_config.batch_size
+        )
+
+    def artifact(self, stage: Stage) -> Artifact:
+        """The finished result of a stage; one that is already there is taken up with its curve, once."""
+        label = f"{self.base}{stage.name}"
+        noted = self.ledger.artifacts.get(label)
+        if noted is not None and (found := store.read(Path(noted))) is not None:
+            return found
+        artifacts = self._artifacts(stage)  # first, so that their curves come before this one's
+        folder = self.place(stage)
+        with self._lock(folder):
+            found = store.read(folder)
+            if found is not None:
+                self.journal.rewind(self.ledger.journal)
+                replay(folder, self.journal, self._prefix(stage))
+                log.info("%s: taken from %s", label, folder)
+            else:
+                found = self._compute(stage, folder, artifacts)
+        self.ledger.note_artifact(label, folder, self.journal.sync())
+        return found
+
+    def _lock(self, folder: Path) -> AbstractContextManager[None]:
+        if folder.is_relative_to(self.home):
+            return nullcontext()
+        busy = f"{folder.name} is being computed by another process; waiting for it"
+        return store.locked(folder.with_name(folder.name + ".lock"), self.context.stop.check, busy)
+
+    def _compute(self, stage: Stage, folder: Path, artifacts: dict[str, Artifact]) -> Artifact:
+        work, prefix = folder.with_name(folder.name + ".work"), self._prefix(stage)
+        work.mkdir(parents=True, exist_ok=True)
+        curve = Curve(work, self.journal, self.ledger.journal, prefix)
+        inputs = replace(self.inputs(stage), artifacts=artifacts)
+        if isinstance(stage, TrainStage):
+            training = Training(stage, inputs, self.context, work, curve, prefix)
+            metrics = training.run()
+            self.steps, self.parameters = self.steps + training.state.step, training.parameters
+            training.export(work)
+        else:
+            assert isinstance(stage, ComputeStage)
+            curve.rewind({})
+            log.info("%s: computing", prefix.rstrip("/") or stage.name)
+            Stream(self.context.seed, stage.name, "run").seed()
+            found = stage.run(Blocks(work, stage.name, self.context.seed, self.context.stop), inputs)
+            metrics = finite(floats(found, stage.name))
+            curve.write(stage.name, 0, metrics, prefix)
+        curve.close()
+        return store.finish(work, folder, metrics)
+
+    def restored(self, checkpoint_folder: Path) -> tuple[Stage, Evaluator]:
+        """The last stage as a finished run left it, ready to be looked at."""
+        stage = self.stages[-1]
+        inputs = self.inputs(stage)
+        if isinstance(stage, TrainStage):
+            training = Training(stage, inputs, self.context, self.home, From(self.journal, {}), "")
+            training.load(checkpoint.load(weights_of(checkpoint_folder)))
+            self.parameters = training.parameters
+            return stage, training.evaluator
+        noted = self.ledger.artifacts.get(stage.name)
+        artifact = store.read(Path(noted)) if noted is not None else None
+        if artifact is None:
+            raise ConfigError(f"checkpoint={checkpoint_folder} holds no finished stage {stage.name}")
+        assert isinstance(stage, ComputeStage)
+        stage.restore(artifact, inputs)
+        return stage, Evaluator(stage, self.context.seed, None, self.context.stop.check)
+
+
+class From:
+    """A journal whose stage began at `start`: rewinding to nothing rewinds to there."""
+
+    def __init__(self, journal: Journal, start: dict[str, int]) -> None:
+        self._journal, self._start = journal, start
+        self.write, self.speed, self.picture, self.sync = journal.write, journal.speed, journal.picture, journal.sync
+
+    def rewind(self, position: dict[str, int]) -> None:
+        self._journal.rewind(position or self._start)
+
+
+def make_method(composed: Composed) -> Method:
+    """The method, imported now; raises `ConfigError` if its stages are not what stages are."""
+    method: Method = composed.method.refer(composed.method.entry.method)(composed.method_config)
+    names = [stage.name for stage in method.stages()]
+    if not names or len(set(names)) != len(names):
+        raise ConfigError(f"method {composed.choices['method']} has stages {names}; names must differ")
+    return method
+
+
+def weights_of(folder: Path) -> Path:
+    """The checkpoint to evaluate in a run's folder: the best, or the last; or `folder` itself if it is a file."""
+    if folder.is_file():
+        return folder
+    for name in ("best.pt", "last.pt"):
+        if (folder / "checkpoints" / name).is_file():
+            return folder / "checkpoints" / name
+    raise ConfigError(f"checkpoint={folder} holds no checkpoints/best.pt and no checkpoints/last.pt")
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

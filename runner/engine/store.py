@@ -1,0 +1,110 @@
+"""Finished stages as folders: whole or not at all, found again by what made them, computed once at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from runner import atomic
+from runner.api import Artifact
+from runner.engine.tree import tensors
+
+log = logging.getLogger("reclaim")
+RECORD = "artifact.json"
+
+
+def read(folder: Path) -> Artifact | None:
+    """The artifact in `folder`, or None if there is no whole one."""
+    record = folder / RECORD
+    if not record.is_file():
+        return None
+    return Artifact(folder, json.loads(record.read_text())["metrics"])
+
+
+def content_of(artifact: Artifact) -> str:
+    """Hash of what an artifact holds; two artifacts with the same tensors and files have the same."""
+    return str(json.loads((artifact.path / RECORD).read_text())["content"])
+
+
+def finish(work: Path, folder: Path, metrics: Mapping[str, float]) -> Artifact:
+    """Declares the folder `work` whole: writes its record and renames it to `folder`."""
+    (work / "blocks.json").unlink(missing_ok=True)
+    shutil.rmtree(work / "checkpoints", ignore_errors=True)
+    atomic.write_json(work / RECORD, {"metrics": dict(metrics), "content": hash_folder(work)})
+    os.replace(work, folder)
+    atomic.sync_folder(folder.parent)
+    return Artifact(folder, metrics)
+
+
+def hash_folder(folder: Path) -> str:
+    """Hash of a folder's files; of saved tensors the numbers are hashed, since the file itself embeds its name."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != RECORD):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0")
+        digest.update(hash_tensors(path) if path.suffix == ".pt" else hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def hash_tensors(path: Path) -> bytes:
+    """Hash of the names, shapes, types and numbers in a file of tensors."""
+    digest = hashlib.sha256()
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    for name, tensor in tensors(content):
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.digest()
+
+
+def hash_code(module_file: str | None) -> str:
+    """Hash of the Python files in the folder of a module."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(module_file or "").parent.rglob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def key(parts: Mapping[str, Any]) -> str:
+    """Name of an artifact: a hash of everything that it depends on."""
+    text = json.dumps(parts, sort_keys=True, default=_as_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _as_plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"a stage's config holds a {type(value).__name__}, which has no fixed text to make a key of")
+
+
+@contextmanager
+def locked(path: Path, stop: Callable[[], None], busy: str) -> Iterator[None]:
+    """Holds the lock file `path`; while another process holds it, says `busy` once, waits, and calls `stop`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        told = False
+        while not _try_lock(file.fileno()):
+            if not told:
+                log.info(busy)
+                told = True
+            stop()
+            time.sleep(0.2)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""How parameters change: micro-batches, autocast, loss scaling, clipping, one optimiser at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.engine import tree
+from runner.errors import NotFinite
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Updater:
+    """The `Update` that a stage is lent.
+
+    Attributes:
+        precision: fp32, bf16 or fp16; fp16 scales the loss so that small gradients survive.
+        accumulate: micro-batches that make a batch.
+        clip: default bound of the global gradient norm.
+    """
+
+    def __init__(self, device: torch.device, precision: str, accumulate: int, clip: float | None) -> None:
+        self.device, self.precision, self.accumulate, self.clip = device, precision, accumulate, clip
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        # Reading a number off an accelerator waits for it; there the loop looks at every logged line instead.
+        self._look = device.type == "cpu"
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context in which forward passes run."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=DTYPES[self.precision])
+
+    def minimise(
+        self,
+        optimizer: torch.optim.Optimizer,
+        loss: Callable[[Any], tuple[Tensor, dict[str, Any]]],
+        batch: Any,
+        clip: float | None = None,
+    ) -> dict[str, Any]:
+        """See `runner.api.Update.minimise`."""
+        parameters = _parameters(optimizer)
+        optimizer.zero_grad(set_to_none=True)
+        parts = tree.split(batch, self.accumulate)
+        total = tree.length(batch) if len(parts) > 1 else 1
+        metrics: dict[str, Any] = {}
+        for part in parts:
+            weight = tree.length(part) / total if len(parts) > 1 else 1.0
+            with self.autocast():
+                value, found = loss(part)
+            self._check(value)
+            scaled = value * weight if weight != 1.0 else value
+            self.scaler.scale(scaled).backward(inputs=parameters)
+            for name, item in {**found, "loss": value}.items():
+                metrics[name] = metrics.get(name, 0.0) + weight * (item.detach() if isinstance(item, Tensor) else item)
+        return metrics | self._step(optimizer, parameters, clip)
+
+    def apply(
+        self, optimizer: torch.optim.Optimizer, gradients: Iterable[Tensor | None], clip: float | None = None
+    ) -> dict[str, Any]:
+        """See `runner.api.Update.apply`."""
+        parameters = _parameters(optimizer)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = None if gradient is None else gradient.detach()
+        return self._step(optimizer, parameters, clip, scaled=False)
+
+    def _check(self, loss: Tensor) -> None:
+        if self._look and not math.isfinite(loss.item()):
+            raise NotFinite(f"the loss is {loss.item()}")
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, parameters: list[Tensor], clip: float | None, scaled: bool = True
+    ) -> dict[str, Any]:
+        scaled = scaled and self.scaler.is_enabled()
+        if scaled:
+            self.scaler.unscale_(optimizer)
+        metrics = {}
+        bound = self.clip if clip is None else clip
+        if bound is not None:
+            norm = torch.nn.utils.clip_grad_norm_(parameters, bound, foreach=True)
+            if self._look and not scaled and not math.isfinite(norm.item()):
+                raise NotFinite(f"the gradient's norm is {norm.item()}")
+            metrics["grad_norm"] = norm.detach()
+        if scaled:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+        else:
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return metrics
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    groups = optimizer.param_groups
+    return [p for group in groups for p in group["params"] if p.requires_grad]

@@ -1,0 +1,34 @@
+"""How a run can end other than well: wrong input, a stop that was asked for, numbers that are not finite."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConfigError(Exception):
+    """Wrong input: one sentence that names the key, the file to look at and the nearest valid names; exit code 2."""
+
+
+class Stopped(Exception):
+    """A stop that was asked for by a signal; raised at a boundary at which everything is saved."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by signal {signal_number}")
+        self.exit_code = 128 + signal_number
+
+
+class NotFinite(Exception):
+    """A loss, gradient or parameter became NaN or infinite; the message names the step and the first bad tensor."""
+
+
+def nearest(name: str, names: Iterable[str], most: int = 3) -> str:
+    """Ends a sentence with the valid names nearest to `name`, or with all of them where they are few."""
+    known = sorted(set(names))
+    if not known:
+        return ""
+    close = difflib.get_close_matches(name, known, n=most, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    return f"; known are {shown}"

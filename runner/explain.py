@@ -1,0 +1,92 @@
+"""Hydra's and OmegaConf's errors, said in one sentence with the nearest valid names and the file to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.errors import ConfigError, nearest
+from runner.settings import flat
+
+if TYPE_CHECKING:
+    from runner.compose import Composer
+
+
+def explain(error: Exception, words: Sequence[str], composer: Composer) -> str:
+    """One sentence for an error of composition."""
+    if isinstance(error, MissingConfigException):
+        return _missing_option(error, composer)
+    if isinstance(error, yaml.YAMLError):
+        mark = getattr(error, "problem_mark", None)
+        where = f" ({mark.name}, line {mark.line + 1})" if mark else ""
+        return f"a YAML file cannot be read{where}: {getattr(error, 'problem', None) or error}"
+    text = " ".join(str(error).split())
+    swept = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    if swept:
+        key = swept[1].partition("=")[0]
+        return f"{swept[1]} lists several values: add -m to sweep over them, or write {key}=[...] for a list"
+    unknown = re.search(r"Could not (?:override|delete) '?([^'\s]+?)'?\.? ", text + " ")
+    if unknown:
+        return _unknown_key(unknown[1].rstrip("."), words, composer)
+    word = _culprit(words, composer)
+    return f"{word + ': ' if word else ''}{text}"
+
+
+def _missing_option(error: MissingConfigException, composer: Composer) -> str:
+    group, _, name = (error.missing_cfg_file or "").partition("/")
+    if not name:
+        return " ".join(str(error).splitlines()[:1])
+    options = [option for option in composer.options(group) if option != "none"]
+    if group.startswith("hydra"):
+        return f"{group}/{name} is not available{nearest(name.rpartition('/')[2], error.options or [])}"
+    return f"{group}={name} is not known{nearest(name, options)} (see conf/{group})"
+
+
+def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
+    known = _known_keys(words, composer)
+    choices = known.pop("", {})
+    group = key.partition(".")[0].partition("@")[0]
+    if group in choices and choices[group] not in ("None", "none"):
+        file = f"conf/{group}/{choices[group]}.yaml"
+    else:
+        file = "conf/config.yaml"
+    tail = {name.rpartition(".")[2]: name for name in known}
+    hint = nearest(key, known)
+    if "did you mean" not in hint and key.rpartition(".")[2] in tail:
+        hint = f"; did you mean {tail[key.rpartition('.')[2]]}?"
+    if "did you mean" not in hint:
+        inside = [name for name in known if name.startswith(group + ".")] or [n for n in known if "." not in n]
+        hint = nearest(key, inside)
+    return f"{key} is not a key of {file}{hint}"
+
+
+def _known_keys(words: Sequence[str], composer: Composer) -> dict[str, Any]:
+    """Dotted keys of the configuration that the choices of `words` alone make; under "" the choices."""
+    from runner.compose import GROUPS
+
+    groups = [word for word in words if word.partition("=")[0] in GROUPS]
+    try:
+        tree = composer._tree(groups)
+    except (HydraException, OmegaConfBaseException, ValueError):
+        tree = composer._tree([])
+    choices = {str(k): str(v) for k, v in tree.hydra.runtime.choices.items()}
+    plain = {key: tree._get_node(key) for key in tree if key != "hydra"}
+    values = {k: OmegaConf.to_container(n) if OmegaConf.is_config(n) else n._value() for k, n in plain.items()}
+    return {**flat(values), **{key: None for key in values}, "": choices}
+
+
+def _culprit(words: Sequence[str], composer: Composer) -> str:
+    """The first word without which the rest composes."""
+    for i, word in enumerate(words):
+        try:
+            composer._tree([*words[:i], *words[i + 1 :]])
+        except (HydraException, OmegaConfBaseException, ValueError, ConfigError):
+            continue
+        return word
+    return ""

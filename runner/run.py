@@ -1,0 +1,241 @@
+"""One run: data, folder, stages, result; every way it can end is written down."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from datasets.types import DataError
+from runner import console, device, folder
+from runner.access import access
+from runner.api import Stage, TrainStage
+from runner.compose import Composed
+from runner.engine.compute import Blocks
+from runner.engine.context import Context
+from runner.engine.evaluation import Evaluator, finite, floats
+from runner.engine.feed import Feed
+from runner.engine.journal import Journal
+from runner.engine.ledger import Ledger
+from runner.engine.pipeline import Pipeline
+from runner.errors import ConfigError, NotFinite, Stopped
+from runner.registry import CONF
+from runner.signals import StopRequest
+
+log = logging.getLogger("reclaim")
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        status: completed, failed or stopped.
+        code: exit code.
+        metrics, steps, parameters: what it came to.
+        error: one line, or None.
+    """
+
+    folder: Path | None = None
+    status: str = "completed"
+    code: int = 0
+    error: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+    parameters: int = 0
+    seconds: float = 0.0
+
+
+def load_data(composed: Composed) -> Any:
+    """The data that the method needs; raises `ConfigError` saying what is missing and where it comes from."""
+    loader: Callable[..., Any] = composed.dataset.refer(composed.dataset.entry.load)
+    try:
+        return loader(composed.dataset_config, access(composed.root), composed.method.entry.needs)
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+
+
+def execute(composed: Composed, stop: StopRequest, place: Path | None = None) -> Outcome:
+    """Runs one configuration in a new folder, or in `place`, where what is there is taken up.
+
+    Wrong input found before a new folder is made raises `ConfigError`; later, and in a given `place`, it becomes the
+    outcome, which is also written to the folder's `result.json`.
+    """
+    began = time.perf_counter()
+    if place is None:
+        prepared = _prepare(composed, stop)
+        place = folder.make(Path(composed.root.outputs).expanduser() / composed.name)
+        return _in_folder(composed, lambda: prepared, place, began)
+    return _in_folder(composed, lambda: _prepare(composed, stop), place, began)
+
+
+def _prepare(composed: Composed, stop: StopRequest) -> Context:
+    root = composed.root
+    threads = device.set_threads(root.threads)
+    where = device.pick(root.device)
+    device.prepare(where, root.compile)
+    data = load_data(composed)
+    log.debug("data: %s, checksum %s", composed.choices["dataset"], data.checksum)
+    return Context(
+        seed=root.seed,
+        device=where,
+        precision=root.precision,
+        compile=root.compile,
+        trainer=root.trainer,
+        debug=root.debug,
+        data=data,
+        batch_size=composed.dataset_config.batch_size,
+        feed=Feed(where, _workers(root.data.workers, data)),
+        stop=stop,
+        cache=Path(root.data.cache).expanduser(),
+        numerics=device.numerics(where, root.precision, root.compile, threads),
+        smaller=_smaller(composed.choices),
+        checkpoint=None if root.checkpoint is None else Path(root.checkpoint).expanduser(),
+    )
+
+
+def _workers(given: int | None, data: Any) -> int:
+    if getattr(data, "in_memory", True):
+        return 0
+    return device.cores() if given is None else given
+
+
+def _smaller(choices: dict[str, str]) -> tuple[str, ...]:
+    method = choices["method"]
+    if choices["experiment"].startswith(f"{method}/"):
+        return ()
+    return tuple(f"{method}/{path.stem}" for path in sorted((CONF / "experiment" / method).glob("*_cpu.yaml")))
+
+
+def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, began: float) -> Outcome:
+    outcome, context = Outcome(place), None
+    with folder.locked(place), console.writing_to(place / "run.log"):
+        earlier = folder.read_result(place) or {}
+        if earlier.get("status") == "completed":
+            return Outcome(place, metrics=earlier["metrics"], steps=earlier["steps"], seconds=earlier["seconds"])
+        folder.write_config(place, composed.config, composed.choices, composed.overrides)
+        with _caught(outcome):
+            context = prepare()
+            console.header(composed, context, place)
+            _do_task(composed, context, place, outcome)
+        outcome.seconds = earlier.get("seconds", 0.0) + time.perf_counter() - began
+        with _caught(outcome):
+            folder.write_result(place, _result(composed, context, outcome))
+        console.footer(outcome)
+    return outcome
+
+
+@contextmanager
+def _caught(outcome: Outcome) -> Iterator[None]:
+    """Turns every way to fail into the outcome: wrong input is a sentence, a fault of ours a traceback in the log."""
+    try:
+        yield
+    except Stopped as stopped:
+        outcome.status, outcome.code, outcome.error = "stopped", stopped.exit_code, str(stopped)
+    except ConfigError as error:
+        _failed(outcome, 2, str(error))
+    except (NotFinite, MemoryError, torch.OutOfMemoryError) as error:
+        _failed(outcome, 1, str(error) or "out of memory")
+    except OSError as error:
+        code = 2 if error.errno in DISK_TROUBLE else 1
+        where = f" ({error.filename})" if error.filename else ""
+        _failed(outcome, code, f"{error.strerror or error}{where}")
+        log.debug("%s", traceback.format_exc())
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        _failed(outcome, 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        log.error("%s", traceback.format_exc())
+
+
+def _failed(outcome: Outcome, code: int, message: str) -> None:
+    outcome.status, outcome.code, outcome.error = "failed", code, " ".join(message.split())
+
+
+def _do_task(composed: Composed, context: Context, place: Path, outcome: Outcome) -> None:
+    journal = Journal(place)
+    try:
+        if composed.root.task == "train":
+            _train(composed, context, place, journal, outcome)
+        else:
+            _look(composed, context, place, journal, outcome)
+    finally:
+        journal.close()
+
+
+def _train(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
+    pipeline = Pipeline(composed, context, place, journal, Ledger(place))
+    outcome.metrics = pipeline.train()
+    outcome.steps, outcome.parameters = pipeline.steps, pipeline.parameters
+
+
+def _look(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
+    """A task on a finished run: its last stage is restored, then evaluated or asked to perform the task."""
+    assert context.checkpoint is not None
+    journal.rewind({})
+    home = context.checkpoint if context.checkpoint.is_dir() else context.checkpoint.parents[1]
+    pipeline = Pipeline(composed, context, home, journal, Ledger(home))
+    stage, evaluator = pipeline.restored(context.checkpoint)
+    outcome.parameters = pipeline.parameters
+    if composed.root.task == "evaluate":
+        found = _evaluated(stage, evaluator, journal)
+    else:
+        work = Blocks(place, stage.name, context.seed, context.stop)
+        with evaluator.looking(composed.root.task):
+            found = floats(stage.perform(composed.root.task, work, pipeline.inputs(stage)), stage.name)
+    journal.write(stage.name, 0, {f"final/{name}": value for name, value in found.items()})
+    outcome.metrics = finite(found)
+
+
+def _evaluated(stage: Stage, evaluator: Evaluator, journal: Journal) -> dict[str, float]:
+    found = evaluator.metrics("validation") | evaluator.metrics("test")
+    if isinstance(stage, TrainStage):
+        for name, data in evaluator.figures().items():
+            journal.picture(name, 0, data)
+    return found
+
+
+def _result(composed: Composed, context: Context | None, outcome: Outcome) -> dict[str, Any]:
+    numerics = context.numerics if context else {}
+    data = {"name": composed.choices["dataset"], "checksum": context.data.checksum if context else None}
+    return {
+        "status": outcome.status,
+        "error": outcome.error,
+        "method": composed.choices["method"],
+        "dataset": composed.choices["dataset"],
+        "task": composed.root.task,
+        "seed": composed.root.seed,
+        "overrides": list(composed.overrides),
+        "metrics": outcome.metrics,
+        "steps": outcome.steps,
+        "seconds": round(outcome.seconds, 3),
+        "peak_memory_mb": round(_peak_memory(), 1),
+        "parameters": outcome.parameters,
+        "device": str(context.device) if context else composed.root.device,
+        "precision": composed.root.precision,
+        "threads": numerics.get("threads"),
+        "versions": folder.versions(),
+        "numerics": numerics,
+        "git": folder.git_state(),
+        "data": data,
+    }
+
+
+def _peak_memory() -> float:
+    """Megabytes: of the accelerator where one was used, else of this process."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 2**20
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

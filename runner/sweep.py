@@ -1,0 +1,124 @@
+"""`run -m`: one run for each combination of values, through Hydra's sweeper and launcher, and a table at the end."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from runner import folder
+from runner.compose import Composed, Composer
+from runner.errors import ConfigError
+from runner.registry import CONF
+from runner.signals import StopRequest
+
+if TYPE_CHECKING:
+    from runner.run import Outcome
+
+LONGEST_NAME = 120
+COLUMNS = ("job", "status", "metric", "seconds", "error")
+
+
+def sweep(composer: Composer) -> int:
+    """Checks every job, runs them all, prints the table; returns 0, 1 if a job failed, or 128 + a signal's number."""
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        raise ConfigError("-m does not go together with torchrun: start the sweep alone, or one run under torchrun")
+    jobs = expand(composer)
+    composed = [composer.compose(words) for words in jobs]
+    names = job_names(jobs)
+    home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
+    with StopRequest().listening() as stop:
+        outcomes = launch(composer, composed, names, home, stop)
+    print_table(names, composed, outcomes)
+    print(f"compare: run compare {home}")
+    if stop.number is not None:
+        return 128 + stop.number
+    return int(any(outcome.status != "completed" for outcome in outcomes))
+
+
+def expand(composer: Composer) -> list[list[str]]:
+    """The words of each job; raises `ConfigError` if a value cannot be swept over."""
+    try:
+        overrides = OverridesParser.create().parse_overrides(composer.words)
+        batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    except HydraException as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    return [list(words) for batch in batches for words in batch]
+
+
+def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """A readable folder name for each job: the words in which it differs from others."""
+    common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
+    names: list[str] = []
+    for number, words in enumerate(jobs):
+        own = ",".join(word.lstrip("+~") for word in words if word not in common) or "job"
+        name = re.sub(r"[^\w.,=+-]+", "-", own)[:LONGEST_NAME].strip(".-") or "job"
+        names.append(f"{name}-{number}" if name in names else name)
+    return names
+
+
+def launch(
+    composer: Composer, composed: Sequence[Composed], names: Sequence[str], home: Path, stop: StopRequest
+) -> list[Outcome]:
+    """Runs the jobs through Hydra's launcher; a job that fails is its own affair."""
+    from runner import console
+    from runner.run import Outcome, execute
+
+    console.start()
+    outcomes: list[Outcome] = [Outcome(status="not run", code=1) for _ in composed]
+    OmegaConf.register_new_resolver("reclaim_job", lambda number: names[int(number)], replace=True)
+
+    def task(config: Any) -> None:
+        number = int(HydraConfig.get().job.num)
+        if stop.number is not None:
+            return
+        print(f"\njob {number + 1}/{len(names)}: {names[number]}", flush=True)
+        outcomes[number] = execute(composed[number], stop, Path(HydraConfig.get().runtime.output_dir))
+
+    hydra_words = [
+        f"hydra.sweep.dir={_literal(str(home.resolve()))}",
+        "hydra.sweep.subdir='${reclaim_job:${hydra.job.num}}'",
+        "hydra.output_subdir=null",
+    ]
+    places = composer.config_dirs + composer.registry.conf_folders(composer.installed)
+    if places:
+        hydra_words.append(f"hydra.searchpath=[{','.join(_literal(f'file://{place}') for place in places)}]")
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        hydra.multirun("config", task, [*composer.words, *hydra_words], with_log_configuration=False)
+    return outcomes
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def print_table(names: Sequence[str], composed: Sequence[Composed], outcomes: Sequence[Outcome]) -> None:
+    """One row for each job: name, status, its first test metric, time and error."""
+    rows = [COLUMNS]
+    for name, outcome in zip(names, outcomes, strict=True):
+        rows.append((name, outcome.status, _metric(outcome), f"{outcome.seconds:.1f}", outcome.error or ""))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS) - 1)]
+    print()
+    for row in rows:
+        print("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]).rstrip())
+
+
+def _metric(outcome: Outcome) -> str:
+    for split in ("test/", "validation/", ""):
+        for name, value in outcome.metrics.items():
+            if name.startswith(split):
+                return f"{name} {value:.4f}"
+    return "-"

@@ -1,0 +1,1 @@
+"""The verbs besides running: each module has `main(words) -> exit code`."""

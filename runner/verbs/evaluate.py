@@ -1,0 +1,55 @@
+"""`checkpoint=DIR`: the configuration of a finished run, with what the command changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from runner import folder
+from runner.compose import GROUPS, Composed, Composer, checked
+from runner.errors import ConfigError
+from runner.registry import Registry
+
+
+def from_checkpoint(composer: Composer) -> Composed | None:
+    """The finished run's configuration with the command's words on top; None where no `checkpoint=` is given.
+
+    Only the tasks that look at a finished run take its configuration over; training that starts from a checkpoint keeps
+    its own.
+    """
+    given = {str(override.key_or_group): override for override in composer.overrides}
+    task = given["task"].value() if "task" in given else "train"
+    if "checkpoint" not in given or task == "train":
+        return None
+    home = run_of(Path(str(given["checkpoint"].value())).expanduser())
+    config, choices, saved = folder.read_config(home)
+    for group in ("method", "preset", "experiment"):
+        if group in given and given[group].value() != choices[group]:
+            raise ConfigError(f"{group}={given[group].value()} does not go with checkpoint={home}, a run of {choices[group]}")
+    composer.registry = _registry(composer, config)
+    words = [f"method={choices['method']}", *(w for w in composer.words if w.partition("=")[0] not in ("method", "preset"))]
+    now = composer.compose(words)
+    merged = OmegaConf.create(config)
+    for key in given:
+        if key in GROUPS and key not in ("method", "preset"):
+            merged[key] = now.config[key]
+            choices[key] = now.choices[key]
+        elif key not in GROUPS:
+            OmegaConf.update(merged, key, OmegaConf.select(OmegaConf.create(now.config), key))
+    plain = OmegaConf.to_container(merged)
+    assert isinstance(plain, dict)
+    overrides = tuple(w for w in saved if w.partition("=")[0] not in given) + tuple(composer.words)
+    return checked({str(k): v for k, v in plain.items()}, choices, overrides, composer.registry)
+
+
+def run_of(path: Path) -> Path:
+    """The run's folder that a checkpoint belongs to; raises `ConfigError` if there is none."""
+    if not path.exists():
+        raise ConfigError(f"checkpoint={path}: there is no such folder")
+    return path if path.is_dir() else path.resolve().parents[1]
+
+
+def _registry(composer: Composer, config: dict[str, dict[str, list[str]]]) -> Registry:
+    saved = tuple(Path(path) for path in config["methods"]["path"])
+    return Registry(composer.registry.folders or saved)

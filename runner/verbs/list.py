@@ -1,0 +1,55 @@
+"""`run list`: what can be chosen."""
+
+from __future__ import annotations
+
+from runner.compose import Composer
+from runner.errors import ConfigError, nearest
+
+SECTIONS = ("methods", "datasets", "presets", "experiments", "debug")
+HELP = """\
+run list [methods|datasets|presets|experiments|debug] [methods.path=[DIR]]
+
+Shows what can be chosen, with a line about each.
+"""
+
+
+def main(words: list[str]) -> int:
+    """The verb; returns the exit code."""
+    if any(word in ("-h", "--help") for word in words):
+        print(HELP, end="")
+        return 0
+    asked = [word for word in words if "=" not in word]
+    for word in asked:
+        if word not in SECTIONS:
+            raise ConfigError(f"run list {word}: there is no such list{nearest(word, SECTIONS)}")
+    composer = Composer([word for word in words if "=" in word])
+    for section in asked or SECTIONS:
+        print(f"{section}:")
+        for left, right in rows(section, composer):
+            print(f"  {left:<34} {right}".rstrip())
+        print()
+    return 0
+
+
+def rows(section: str, composer: Composer) -> list[tuple[str, str]]:
+    """Name and description of each choice of a section."""
+    registry = composer.registry
+    if section == "methods":
+        entries = [found.entry for found in registry.methods().values()]
+        return [(f"method={e.name}", f"{e.summary} [{e.paper}] tasks: {', '.join(e.tasks)}") for e in entries]
+    if section == "datasets":
+        return [(f"dataset={name}", found.entry.summary) for name, found in registry.datasets().items()]
+    group = section.rstrip("s")
+    return [(f"{group}={name}", about(group, name, composer)) for name in composer.options(group) if name != "none"]
+
+
+def about(group: str, name: str, composer: Composer) -> str:
+    """The first comment of a choice's YAML file."""
+    from runner.registry import CONF
+
+    for home in (CONF, *composer.registry.conf_folders(True)):
+        path = home / group / f"{name}.yaml"
+        if path.is_file():
+            lines = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")]
+            return next((line for line in lines if line and not line.startswith("@")), "")
+    return ""

@@ -1,0 +1,51 @@
+"""`run resume DIR`: goes on with a run that was stopped or killed, as if it had never been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from runner import folder
+from runner.compose import Composed, checked, parse
+from runner.errors import ConfigError
+from runner.registry import Registry
+
+HELP = """\
+run resume DIR [data.root=DIR ...]
+
+Goes on with the run in DIR from its last checkpoint. A completed run is left as it is.
+Where data lies and how many workers decode it may be changed (data.*); nothing else may.
+"""
+
+
+def main(words: list[str]) -> int:
+    """The verb; returns the exit code."""
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP, end="")
+        return 0 if words else 2
+    place = Path(words[0]).expanduser()
+    if not place.is_dir():
+        raise ConfigError(f"run resume {place}: there is no such folder")
+    result = folder.read_result(place)
+    if result is not None and result["status"] == "completed":
+        print(f"{place} is completed; nothing to do")
+        return 0
+    from runner.start import start
+
+    return start(composed_of(place, words[1:]), place)
+
+
+def composed_of(place: Path, words: list[str]) -> Composed:
+    """The configuration that a run was started with, with `data.*` words on top; raises `ConfigError`."""
+    config, choices, overrides = folder.read_config(place)
+    merged = OmegaConf.create(config)
+    for override in parse(words):
+        key = str(override.key_or_group)
+        if not key.startswith("data.") or OmegaConf.select(merged, key, default=words) is words:
+            raise ConfigError(f"{key} cannot be changed when a run is resumed; only data.root, data.mirror and the like can")
+        OmegaConf.update(merged, key, override.value())
+    plain = OmegaConf.to_container(merged)
+    assert isinstance(plain, dict)
+    registry = Registry(tuple(Path(path) for path in config["methods"]["path"]))
+    return checked({str(k): v for k, v in plain.items()}, choices, overrides, registry)
