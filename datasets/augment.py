@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 
 def augment(images: Tensor, flip: bool, crop: int) -> Tensor:
-    """Random crops after zero padding by `crop`, then random flips, of uint8 `[B, C, H, W]`; `images` may be overwritten."""
+    """Random crops after zero padding by `crop`, then flips, of uint8 `[B, C, H, W]`, perhaps in place."""
     if crop:
         images = random_crops(images, crop)
     return random_flips(images) if flip else images

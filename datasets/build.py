@@ -24,7 +24,7 @@ NOT_READ = frozenset({"batch_size", "in_memory", "flip", "crop", "path", "size",
 """Settings that do not change what is read, or that the checksum covers by what they lead to."""
 
 Parts = Mapping[str, tuple[Block, np.ndarray]]
-"""For `train`, `validation` and `test`: an official list and the numbers of its images that belong to the part."""
+"""For `train`, `validation` and `test`: an official list and the numbers of the images taken from it."""
 
 
 def build(

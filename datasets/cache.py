@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from datasets.files import atomic, writing
+from datasets.files import atomic, locked, writing
 
 
 def cached(path: Path, shape: tuple[int, ...], chunks: Callable[[], Iterable[np.ndarray]]) -> Path:
@@ -15,20 +16,16 @@ def cached(path: Path, shape: tuple[int, ...], chunks: Callable[[], Iterable[np.
 
     Raises `DataError` if it cannot be written.
     """
-    from filelock import FileLock
-
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
-            if not path.is_file():
-                with atomic(path) as temporary:
-                    _write(temporary, shape, chunks())
+    with writing(path), locked(path):
+        if not path.is_file():
+            with atomic(path) as temporary:
+                _write(temporary, shape, chunks())
     return path
 
 
 def _write(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
-    # Plain writes, because a full disk under a memory map kills the process instead of raising. NumPy's header
-    # reserves room for the first axis to grow, so it is written again once the number of images is known.
+    # Plain writes: a full disk under a memory map kills the process instead of raising. NumPy's header keeps
+    # room for the first axis to grow, so it is written again once the number of images is known.
     with path.open("wb") as out:
         start, count = _header(out, 0, shape), 0
         for chunk in chunks:
@@ -39,7 +36,7 @@ def _write(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> 
             raise RuntimeError("numpy changed the length of an array's header")
 
 
-def _header(out: object, count: int, shape: tuple[int, ...]) -> int:
-    description = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+def _header(out: BinaryIO, count: int, shape: tuple[int, ...]) -> int:
+    description: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
     np.lib.format.write_array_header_1_0(out, description)
-    return int(out.tell())  # type: ignore[attr-defined]
+    return out.tell()

@@ -1,4 +1,4 @@
-"""Settings of the image data sets; the values live in `conf/dataset/*.yaml`. Nothing heavy is imported here."""
+"""Settings of the image data sets, without anything heavy; the values live in `conf/dataset/*.yaml`."""
 
 from __future__ import annotations
 

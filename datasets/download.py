@@ -1,4 +1,4 @@
-"""Fetching of official files: from the mirror first, then from the official address; checked, locked and atomic."""
+"""Fetching of official files: the mirror first, then the official address; checked, locked and atomic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 
-from datasets.files import CHUNK, atomic, check, find, folders, problem, writing
+from datasets.files import CHUNK, atomic, check, find, folders, locked, problem, writing
 from datasets.types import Access, DataError, RemoteFile
 
 TIMEOUT = 30.0
@@ -33,26 +33,22 @@ def obtain(name: str, file: RemoteFile, access: Access) -> Path:
 def missing(name: str, file: RemoteFile, access: Access, reason: str) -> str:
     """The sentence about a file that is not there."""
     size = f", {file.bytes / 1e6:,.1f} MB" if file.bytes else ""
-    where = " and ".join(dict.fromkeys(part for part in (file.url, file.page) if part))
+    source = " and ".join(place for place in (file.url, file.page) if place)
     return (
-        f"{name} lacks {file.name} ({reason}): get it from {where} ({file.checksum or 'no checksum is published'}{size}) "
-        f"and put it into {folders(name, access)[0]}, or name a copy's folder or address as data.mirror"
+        f"{name} lacks {file.name} ({reason}): get it from {source} ({file.checksum or 'no checksum'}{size}) "
+        f"and put it into {folders(name, access)[0]}, or give the folder or address of a copy as data.mirror"
     )
 
 
 def _fetch_locked(name: str, file: RemoteFile, access: Access) -> Path:
-    from filelock import FileLock
-
     if not access.download:
         raise DataError(missing(name, file, access, "data.download=false forbids fetching it"))
     if not (addresses := _addresses(name, file, access)):
         raise DataError(missing(name, file, access, "it must be fetched by hand"))
     target = access.cache / name / file.name
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{file.name}.lock")):
-            # Another process may have fetched it while this one waited.
-            return find(name, file, access) or _fetch(name, file, access, addresses, target)
+    with writing(target), locked(target):
+        # Another process may have fetched it while this one waited.
+        return find(name, file, access) or _fetch(name, file, access, addresses, target)
 
 
 def _fetch(name: str, file: RemoteFile, access: Access, addresses: list[str | Path], target: Path) -> Path:

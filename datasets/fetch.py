@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from datasets.download import obtain
-from datasets.files import accepted, find, problem
+from datasets.files import accepted, find, is_unpacked, problem
 from datasets.types import Access, DatasetEntry, RemoteFile
 
 
 def remote_files(entry: DatasetEntry, config: Any) -> list[RemoteFile]:
-    """The official files that `entry` needs with these settings; none for embedded sets and a person's own."""
+    """The official files that `entry` needs with these settings; none if nothing is fetched."""
     if entry.files is None:
         return []
     module, _, function = entry.files.partition(":")
@@ -21,13 +21,13 @@ def remote_files(entry: DatasetEntry, config: Any) -> list[RemoteFile]:
 
 
 def fetch(entry: DatasetEntry, config: Any, access: Access) -> list[Path]:
-    """Fetches what is missing and checks everything; the paths. Raises `DataError` at the first file that fails."""
+    """Fetches what is missing and checks everything; the paths. Raises `DataError` at the first failure."""
     allowed = dataclasses.replace(access, download=True)
     return [obtain(entry.name, file, allowed) for file in remote_files(entry, config)]
 
 
 def verify(entry: DatasetEntry, config: Any, access: Access) -> list[tuple[str, str]]:
-    """`(file, status)` for each official file, read anew; a status is `ok`, `missing`, `unknown` or what is wrong."""
+    """`(file, status)` of each official file, read anew; `ok`, or a line that begins with what is wrong."""
     return [(file.name, _status(entry.name, file, access)) for file in remote_files(entry, config)]
 
 
@@ -37,5 +37,6 @@ def _status(name: str, file: RemoteFile, access: Access) -> str:
         return f"missing: {file.url or file.page}, {file.checksum}"
     if wrong := problem(path, file):
         return f"wrong: {path}: {wrong}"
-    published = path.name != Path(file.unpacked or "").name and (accepted(file) or file.content)
-    return "ok" if published else "unknown: no checksum is published for it unpacked"
+    if is_unpacked(path, file) or not (accepted(file) or file.content):
+        return "unknown: no checksum is published for it"
+    return "ok"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import gzip
 import hashlib
 import json
@@ -97,9 +98,14 @@ def accepted(file: RemoteFile) -> list[str]:
     return [sum_ for sum_ in (file.checksum, *file.also) if sum_]
 
 
+def is_unpacked(path: Path, file: RemoteFile) -> bool:
+    """Whether `path` is what the archive held, for which nothing is published."""
+    return file.unpacked is not None and path.name == Path(file.unpacked).name
+
+
 def problem(path: Path, file: RemoteFile) -> str | None:
-    """What is wrong with the bytes at `path`, as half a sentence; None if they are right or nothing is published."""
-    if file.unpacked and path.name == Path(file.unpacked).name:
+    """What is wrong with the bytes at `path`, as half a sentence; None if right or nothing is published."""
+    if is_unpacked(path, file):
         return None
     found = ""
     for expected in accepted(file) if path.name.endswith(file.name) else []:
@@ -153,8 +159,17 @@ def _read(stamp: Path) -> str | None:
 
 
 @contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock of `path`, which is a file beside it; waits while another process or thread has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
+    """A temporary path beside `path`: takes its name when the block ends well, vanishes when it does not.
 
     It ends as `path` does, because checksums and `numpy.save` look at the suffix.
     """

@@ -46,7 +46,7 @@ def _load(
     name: str, files: list[RemoteFile], classes: tuple[str, ...], config: HeldOutConfig, access: Access
 ) -> Images:
     paths = [obtain(name, file, access) for file in files]
-    train, test = (_block(*paths[at : at + 2], config) for at in (0, 2))
+    train, test = (_block(paths[at], paths[at + 1], config) for at in (0, 2))
     trained, held = hold_out(len(train.labels), config.validation, name)
     parts = {
         "train": (train, trained),

@@ -36,8 +36,9 @@ Name = tuple[str, ...]
 def load(config: FolderConfig, access: Access, kind: str) -> Images:
     """The pictures at `dataset.path`.
 
-    `train/<class>/...` and `test/<class>/...` (and `validation`) are parts where they exist; else all pictures are
-    divided by `dataset.split`. Pictures without class folders are one class. A single folder around it all is skipped.
+    `train/<class>/...` and `test/<class>/...` (and `validation`) are parts where they exist; else
+    `dataset.split` divides all pictures. Pictures without class folders are one class; a single folder around
+    it all is skipped. The order within a part is mixed, so that `dataset.limit` takes some of each class.
     Raises `DataError` if there is no such path, no picture, or pictures lie both in and beside class folders.
     """
     files = _open(config.path)

@@ -16,12 +16,12 @@ from datasets.types import Access, Images, RemoteFile
 
 
 def load32(config: HeldOutConfig, access: Access, kind: str) -> Images:
-    """Natural images, `[3, 32, 32]`, 1281149 + 49999; the papers report on the official validation part, our test."""
+    """Natural images, `[3, 32, 32]`, 1281149 + 49999; the test part is the papers' validation part."""
     return _load("imagenet32", sources.imagenet32(config), config, access)
 
 
 def load64(config: HeldOutConfig, access: Access, kind: str) -> Images:
-    """Natural images, `[3, 64, 64]`, 1281149 + 49999; the papers report on the official validation part, our test."""
+    """Natural images, `[3, 64, 64]`, 1281149 + 49999; the test part is the papers' validation part."""
     return _load("imagenet64", sources.imagenet64(config), config, access)
 
 

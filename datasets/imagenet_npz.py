@@ -1,4 +1,4 @@
-"""Downsampled ImageNet of Chrabaszcz, Loshchilov and Hutter (2017): `.npz` batches inside zips, with labels."""
+"""Downsampled ImageNet (Chrabaszcz, Loshchilov and Hutter, 2017): labelled `.npz` batches inside zips."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def _pixels(archives: list[Path], scratch: Path, shape: tuple[int, int, int]) ->
                 yield np.frombuffer(stream.read(count * width), np.uint8).reshape(count, *shape)
 
 
-def _array_header(stream: object) -> tuple[int, int, np.dtype]:
+def _array_header(stream: IO[bytes]) -> tuple[int, int, np.dtype]:
     np.lib.format.read_magic(stream)
     (rows, columns), fortran, kind = np.lib.format.read_array_header_1_0(stream)
     if fortran:
@@ -105,7 +106,7 @@ def _labels(archives: list[Path], scratch: Path) -> Iterator[np.ndarray]:
 
 
 def _batches(archives: list[Path], scratch: Path) -> Iterator[tuple[str, zipfile.ZipFile]]:
-    """The `.npz` files inside the archives, by their number; each is copied out, because a zip needs to seek."""
+    """The `.npz` files in the archives, by their number; each is copied out, because a zip needs to seek."""
     for path in archives:
         with damaged(path), zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if member.filename.endswith(".npz")]

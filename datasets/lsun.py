@@ -19,7 +19,7 @@ from datasets.blocks import Block
 from datasets.build import build
 from datasets.config import HeldOutConfig
 from datasets.download import obtain
-from datasets.files import atomic, damaged, own_digest, writing
+from datasets.files import atomic, damaged, is_unpacked, locked, own_digest, writing
 from datasets.parts import hold_out
 from datasets.pictures import Recipe, decode
 from datasets.stores import Store
@@ -67,11 +67,13 @@ def unpack(name: str, file: RemoteFile, access: Access) -> Path:
     """Path of the `data.mdb` inside an official zip, which is copied into the cache once."""
     path = obtain(name, file, access)
     inner = str(file.unpacked)
-    if path.name == Path(inner).name:
+    if is_unpacked(path, file):
         return path
     target = access.cache / name / inner
-    with writing(target), atomic(target) as temporary, damaged(path), zipfile.ZipFile(path) as archive:
-        _copy(archive, inner, temporary)
+    with writing(target), locked(target):
+        if not target.is_file():
+            with atomic(target) as temporary, damaged(path), zipfile.ZipFile(path) as archive:
+                _copy(archive, inner, temporary)
     return target
 
 
@@ -79,11 +81,11 @@ def _copy(archive: zipfile.ZipFile, member: str, target: Path) -> None:
     from tqdm import tqdm
 
     size = archive.getinfo(member).file_size
-    with archive.open(member) as packed, target.open("wb") as out:
-        with tqdm(total=size, desc=f"unpacking {member}", unit="B", unit_scale=True, disable=None) as bar:
-            while chunk := packed.read(1 << 20):
-                out.write(chunk)
-                bar.update(len(chunk))
+    bar = tqdm(total=size, desc=f"unpacking {member}", unit="B", unit_scale=True, disable=None)
+    with archive.open(member) as packed, target.open("wb") as out, bar:
+        while chunk := packed.read(1 << 20):
+            out.write(chunk)
+            bar.update(len(chunk))
 
 
 @contextlib.contextmanager
@@ -167,7 +169,7 @@ class SceneBlock(Block):
 
 
 class SceneStore(Store):
-    """Crops of the pictures `numbers` (`[N]`) of a block, which are decoded each time unless they are held."""
+    """Crops of the pictures `numbers` (`[N]`) of a block, decoded each time unless they are held."""
 
     def __init__(self, block: SceneBlock, numbers: np.ndarray, held: list[np.ndarray] | None) -> None:
         self.block, self.numbers, self.held = block, numbers, held

@@ -11,18 +11,19 @@ import numpy as np
 from datasets.types import DataError
 
 
-def permutation(items: int, key: str) -> np.ndarray:
-    """A permutation int64 `[items]` that depends on `items` and `key` alone, on every machine and version.
-
-    Sorts the numbers by their image under SplitMix64 (Steele et al., 2014), a bijection of 64 bits.
-    """
-    offset = np.uint64(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big"))
+def splitmix64(seed: int, count: int) -> np.ndarray:
+    """The first `count` numbers uint64 of SplitMix64, no two equal (Steele, Lea and Flood, OOPSLA 2014)."""
     with np.errstate(over="ignore"):
-        z = (np.arange(1, items + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) + offset
+        z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return np.argsort(z)
+        return np.asarray(z ^ (z >> np.uint64(31)))
+
+
+def permutation(items: int, key: str) -> np.ndarray:
+    """A permutation int64 `[items]` that depends on `items` and `key` alone, on every machine and version."""
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    return np.argsort(splitmix64(seed, items))
 
 
 def hold_out(items: int, validation: int, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +35,7 @@ def hold_out(items: int, validation: int, key: str) -> tuple[np.ndarray, np.ndar
 
 
 def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str]) -> list[int]:
-    """Numbers of the wanted classes, in the order in which they are wanted; raises `DataError` for unknown ones."""
+    """Numbers of the wanted classes, in the order wanted; raises `DataError` for unknown ones."""
     if wanted is None:
         return list(range(len(names)))
     numbers = [_class_number(one, names) for one in wanted]
@@ -61,7 +62,7 @@ def _class_number(wanted: str | int, names: Sequence[str]) -> int:
 def thin_out(
     numbers: np.ndarray, labels: np.ndarray, classes: list[int], limit: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first `limit` of the images that belong to `classes`, and their new labels int64 (places in `classes`)."""
+    """The first `limit` of the images of `classes`, and their new labels int64 (places in `classes`)."""
     renamed = np.full(max(int(labels.max(initial=0)), *classes) + 1, -1, np.int64)
     renamed[classes] = np.arange(len(classes))
     new = renamed[labels[numbers]]

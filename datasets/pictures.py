@@ -18,7 +18,9 @@ MOST_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """What is read, the likeliest first: Pillow also knows formats that start other programs."""
 
-SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm".split())
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+)
 """File endings that are taken for pictures."""
 
 
@@ -47,7 +49,7 @@ def decode(data: bytes, label: str, recipe: Recipe) -> np.ndarray:
     """A picture's pixels, uint8 `[C, H, W]`; raises `DataError` naming `label` if it cannot be read."""
     with damaged(label), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which no pixel depends on
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MOST_PIXELS:
             raise DataError(f"{label} has {image.width}x{image.height} pixels, more than {MOST_PIXELS}")
         image.load()
@@ -62,7 +64,7 @@ def quantise(pixels: np.ndarray, native: int, levels: int) -> np.ndarray:
     if levels == native:
         return pixels
     table = np.arange(256, dtype=np.int64) * levels // native
-    return table.astype(np.uint8)[pixels]
+    return np.asarray(table.astype(np.uint8)[pixels])
 
 
 def _coloured(image: Image.Image, recipe: Recipe) -> Image.Image:
@@ -102,5 +104,5 @@ def _shortened(image: Image.Image, short: int) -> Image.Image:
 
 def _centre(image: Image.Image) -> Image.Image:
     side = min(image.size)
-    left, top = (int(round((extent - side) / 2.0)) for extent in image.size)
+    left, top = (round((extent - side) / 2.0) for extent in image.size)
     return image.crop((left, top, left + side, top + side))

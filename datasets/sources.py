@@ -1,7 +1,7 @@
-"""The official files of every data set: addresses, checksums and sizes. Nothing heavy is imported here.
+"""The official files of every data set: addresses, checksums and sizes, without anything heavy.
 
-md5 sums are those that torchvision checks, sha256 sums those that TensorFlow Datasets recorded from the official
-addresses; `content` sums were computed on the unpacked IDX files.
+md5 sums are those that torchvision checks, sha256 sums those that TensorFlow Datasets recorded from the
+official addresses; `content` sums were computed on the unpacked IDX files.
 """
 
 from __future__ import annotations

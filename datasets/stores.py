@@ -1,4 +1,4 @@
-"""Where a part's pixels come from: memory, a memory-mapped file, or pictures that are decoded when asked for."""
+"""Where a part's pixels come from: memory, a memory-mapped file, or pictures decoded when asked for."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MemoryStore(Store):
 
 
 class MappedStore(Store):
-    """Images `numbers` (all, if None) of an `.npy` file `[N, C, H, W]` that each process maps instead of reading it."""
+    """Images `numbers` (all, if None) of an `.npy` file `[N, C, H, W]` that each process maps for itself."""
 
     def __init__(self, path: Path, numbers: np.ndarray | None = None) -> None:
         self.path, self.numbers = path, numbers
@@ -77,7 +77,7 @@ class PictureStore(Store):
         return len(self.numbers)
 
     def picture(self, index: int) -> np.ndarray:
-        """One picture, uint8 `[C, H, W]`; raises `DataError` if it is damaged or of another size than the rest."""
+        """One picture, uint8 `[C, H, W]`; raises `DataError` if it is damaged or of another size."""
         number = int(self.numbers[index])
         label = self.files.label(number)
         pixels = decode(self.files.read(number), label, self.recipe)

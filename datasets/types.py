@@ -1,6 +1,6 @@
 """What methods and the runner see of data sets: the typed data, how it is reached and how it fails.
 
-Importing this module does not import torch, so that names and kinds can be checked before anything heavy loads.
+Importing this module does not import torch, so that names and kinds are checked before anything heavy loads.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DatasetEntry:
         config: the dataclass of its settings.
         load: `"module:function"`, called as `function(config, access, kind)`, which returns the data.
         kinds: the kinds of data it can be read as, such as `("images",)`.
-        files: `"module:function"` called as `function(config)`, listing its `RemoteFile`s; None if nothing is fetched.
+        files: `"module:function"` called as `function(config)`, which lists its `RemoteFile`s; else None.
     """
 
     name: str
@@ -102,7 +102,7 @@ class ImageSplit(ABC):
 
     @abstractmethod
     def batch(self, indices: Tensor) -> ImageBatch:
-        """The images at `indices` (int64 `[B]`); augmentation, if any, draws from torch's default generator."""
+        """The images at `indices` (int64 `[B]`); augmentation draws from torch's default generator."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class Images:
 class Shuffle:
     """An endless, seekable stream of shuffled indices: every item once per epoch, no batch dropped.
 
-    Positions `[step * batch_size, (step + 1) * batch_size)` of the concatenated permutations make batch `step`,
-    so a batch is a function of `(seed, step)` alone and may straddle two epochs.
+    Positions `[step * batch_size, (step + 1) * batch_size)` of the joined permutations make batch `step`, so
+    a batch is a function of `(seed, step)` alone and may straddle two epochs.
     """
 
     def __init__(self, items: int, batch_size: int, seed: int) -> None:
@@ -151,7 +151,7 @@ class Shuffle:
         import torch
 
         if epoch not in self._epochs:
-            # Two epochs at most are alive: the one being read and the one that a straddling batch reaches into.
+            # Two epochs at most are alive: the one being read and the one a straddling batch reaches into.
             self._epochs = {k: v for k, v in self._epochs.items() if k == epoch - 1}
             generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**31)
             self._epochs[epoch] = torch.randperm(self.items, generator=generator)

@@ -1,7 +1,8 @@
 """What a method sees of the runner: `Method`, its stages, and the hands that the engine lends to a stage.
 
-A method lists stages; the engine runs them, seeds them, logs them, saves them and takes them up again. Importing this
-module does not import torch, so that a method's name, kind of data and settings are known before anything heavy loads.
+A method lists stages; the engine runs them, seeds them, logs them, saves them and takes them up again.
+Importing this module does not import torch, so that a method's name, kind of data and settings are known
+before anything heavy loads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Batch = Any
-"""A tensor, or a tuple, named tuple, list or dictionary of batches; all tensors share their first dimension."""
+"""A tensor, or a tuple, named tuple, list or dictionary of batches; all tensors share their first
+dimension."""
 
 Metrics = dict[str, Any]
 """Names to numbers or scalar tensors."""
@@ -34,7 +36,8 @@ class MethodEntry:
         name: what the user types, and the name of its YAML.
         summary: one line for `run list`.
         paper: authors, title, venue and year.
-        config: `"module:Class"` of its dataclass, relative to the package (`".config:Config"`); imports no torch.
+        config: `"module:Class"` of its dataclass, relative to the package (`".config:Config"`); imports no
+            torch.
         method: `"module:Class"` of the `Method`.
         needs: the kind of data it runs on.
         tasks: what `task=` offers; the runner itself does `train` and `evaluate`.
@@ -55,7 +58,8 @@ class MethodEntry:
 class Source:
     """Where an artifact of another method comes from: exactly one of `method` and `path` is set.
 
-    A field of this type in a method's dataclass is how its YAML asks: `{method: NAME, config: {...}, path: null}`.
+    A field of this type in a method's dataclass is how its YAML asks: `{method: NAME, config: {...}, path:
+    null}`.
     """
 
     method: str | None = field(metadata={"help": "method that makes the artifact; null = take it from path"})
@@ -83,7 +87,8 @@ class Artifact:
     metrics: Mapping[str, float]
 
     def load(self, name: str = "weights.pt") -> dict[str, Any]:
-        """State dictionaries that the stage exported, by the names under which it tracked them (on the CPU)."""
+        """State dictionaries that the stage exported, by the names under which it tracked them (on the
+        CPU)."""
         import torch
 
         state: dict[str, Any] = torch.load(self.path / name, map_location="cpu", weights_only=True)
@@ -120,7 +125,8 @@ class Stage(ABC):
 
     Attributes:
         name: unique within the method.
-        config: the sub-configuration that this stage depends on, and nothing else; part of its artifact's key.
+        config: the sub-configuration that this stage depends on, and nothing else; part of its artifact's
+            key.
         needs: names of earlier stages, and kinds of other methods' artifacts mapped to where they come from.
     """
 
@@ -141,7 +147,8 @@ class Stage(ABC):
 
 
 class Update(Protocol):
-    """How a stage changes its parameters; lent by the engine, which knows precision, accumulation and devices."""
+    """How a stage changes its parameters; lent by the engine, which knows precision, accumulation and
+    devices."""
 
     def minimise(
         self,
@@ -153,8 +160,8 @@ class Update(Protocol):
         """One step of `optimizer` on the mean of `loss` over `batch`.
 
         `loss` maps a (micro-)batch to a scalar and metrics. Gradients go to this optimiser's parameters only.
-        `clip` replaces `trainer.clip` as the bound of the global gradient norm. Returns the metrics, averaged over
-        micro-batches, with `loss` (and `grad_norm` where gradients are clipped) added.
+        `clip` replaces `trainer.clip` as the bound of the global gradient norm. Returns the metrics, averaged
+        over micro-batches, with `loss` (and `grad_norm` where gradients are clipped) added.
         """
 
     def apply(
@@ -167,7 +174,8 @@ class TrainStage(Stage):
     """A stage that takes steps on batches.
 
     Attributes:
-        length: its number of steps where the method fixes it; None leaves it to `trainer.steps` and `trainer.epochs`.
+        length: its number of steps where the method fixes it; None leaves it to `trainer.steps` and
+            `trainer.epochs`.
         tracked: every module, optimiser and counter that matters, by name; set by `build`.
         monitor: metric of `evaluate("validation")` that decides about best and early stop; None for neither.
         minimise_monitor: whether smaller is better.
@@ -225,8 +233,8 @@ class Work(Protocol):
     def blocks(self, count: int, flush: Callable[[], None] | None = None) -> Iterator[int]:
         """Numbers `0..count-1` of the blocks that are still to do, each seeded by its number.
 
-        After the body of a block, `flush` must put its results on disk; then the block counts as done, a resumed run
-        begins after it, and a stop that was asked for takes place.
+        After the body of a block, `flush` must put its results on disk; then the block counts as done, a
+        resumed run begins after it, and a stop that was asked for takes place.
         """
 
 
@@ -237,7 +245,7 @@ class ComputeStage(Stage):
     def run(self, work: Work, inputs: Inputs) -> Metrics:
         """Writes its results below `work.dir` and returns metrics named `<split>/<name>`."""
 
-    def restore(self, artifact: Artifact, inputs: Inputs) -> None:  # noqa: B027 - only stages that are evaluated
+    def restore(self, artifact: Artifact, inputs: Inputs) -> None:
         """Takes up what `run` left, so that `evaluate` and `perform` can use it."""
 
 

@@ -44,5 +44,6 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as JSON to `path`, whole or not at all; raises ValueError for numbers that are not finite."""
+    """Writes `value` as JSON to `path`, whole or not at all; raises ValueError for numbers that are not
+    finite."""
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

@@ -1,4 +1,5 @@
-"""The command: `run key=value ...`, and the verbs. Nothing heavy is imported before it is known to be needed."""
+"""The command: `run key=value ...`, and the verbs. Nothing heavy is imported before it is known to be
+needed."""
 
 from __future__ import annotations
 
@@ -70,7 +71,9 @@ def sort_words(argv: Sequence[str]) -> Words:
                 raise ConfigError(f"{flag} needs a folder")
             words.config_dirs.append(Path(value or rest.pop(0)))
         elif word.startswith("-"):
-            raise ConfigError(f"{word} is not an option{nearest(flag, ['--multirun', '--cfg', '--config-dir', '--help'])}")
+            raise ConfigError(
+                f"{word} is not an option{nearest(flag, ['--multirun', '--cfg', '--config-dir', '--help'])}"
+            )
         elif "=" not in word and not word.startswith("~"):
             raise ConfigError(f"{word!r} is neither a verb nor key=value{nearest(word, VERBS)}")
         else:

@@ -38,7 +38,8 @@ class Composed:
         choices: the option chosen in each group.
         overrides: the words of the command that made it.
         root: the runner's own settings.
-        method, dataset: the entries that were found, with their settings in `method_config` and `dataset_config`.
+        method, dataset: the entries that were found, with their settings in `method_config` and
+            `dataset_config`.
         registry: where they were found.
     """
 
@@ -72,7 +73,7 @@ def parse(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[Overri
 def _not_an_override(words: Sequence[str], error: Exception) -> str:
     word = getattr(error, "override", None) or next(iter(words), "")
     reason = " ".join(str(error).split("\nSee")[0].split())
-    return f"{word!r} cannot be read as key=value ({reason}); quote values with special characters, as in 'key=\"a,b\"'"
+    return f"{word!r} cannot be read as key=value ({reason}); quote special characters, as in 'key=\"a,b\"'"
 
 
 def _refuse_code(override: Override) -> None:
@@ -86,7 +87,8 @@ def _refuse_code(override: Override) -> None:
 
 
 def normalise(overrides: Sequence[Override]) -> list[str]:
-    """The overrides as words, with choices such as `debug=nan` and `preset=null` quoted as the names they are."""
+    """The overrides as words, with choices such as `debug=nan` and `preset=null` quoted as the names they
+    are."""
     return [_normalised(override) for override in overrides]
 
 
@@ -140,7 +142,9 @@ class Composer:
     def options(self, group: str) -> list[str]:
         """The names that can be chosen in `group`, from the YAML files that are there."""
         homes = [place / group for place in (CONF, *self.config_dirs, *self.registry.conf_folders(True))]
-        names = {f.relative_to(home).with_suffix("").as_posix() for home in homes for f in home.rglob("*.yaml")}
+        names = {
+            f.relative_to(home).with_suffix("").as_posix() for home in homes for f in home.rglob("*.yaml")
+        }
         return sorted(names)
 
     def check(self, tree: DictConfig, words: Sequence[str]) -> Composed:
@@ -148,9 +152,7 @@ class Composer:
         chosen = tree.hydra.runtime.choices
         choices = {group: str(chosen.get(group)) for group in GROUPS}
         _check_preset(choices, words, self)
-        nodes = {key: tree._get_node(key) for key in tree if key != "hydra"}
-        config = {str(key): _plain(node, str(key)) for key, node in nodes.items()}
-        return checked(config, choices, tuple(words), self.registry)
+        return checked(plain(tree), choices, tuple(words), self.registry)
 
 
 def _existing(path: Path) -> Path:
@@ -179,9 +181,17 @@ def _check_preset(choices: dict[str, str], words: Sequence[str], composer: Compo
         raise ConfigError(f"preset={name} is not known{nearest(name, options)} (see conf/preset)")
 
 
+def plain(tree: DictConfig) -> dict[str, Any]:
+    """The composed tree, without Hydra's own part, as plain values; raises `ConfigError`."""
+    return {str(key): _plain(tree._get_node(key), str(key)) for key in tree if key != "hydra"}
+
+
 def _plain(node: Any, key: str) -> Any:
-    """A node as plain values; refuses code by name, and resolvers, which the project's own files do not use."""
-    _refuse_in(OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node._value(), key)
+    """A node as plain values; refuses code by name, and resolvers, which the project's own files do not
+    use."""
+    _refuse_in(
+        OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node._value(), key
+    )
     try:
         if OmegaConf.is_config(node):
             return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
@@ -235,10 +245,12 @@ def _with_paths(config: dict[str, Any], registry: Registry) -> dict[str, Any]:
 def _check_fit(composed: Composed) -> None:
     method, dataset = composed.method.entry, composed.dataset.entry
     if method.needs not in dataset.kinds:
-        able = sorted(name for name, f in composed.registry.datasets().items() if method.needs in f.entry.kinds)
+        able = sorted(
+            name for name, f in composed.registry.datasets().items() if method.needs in f.entry.kinds
+        )
         raise ConfigError(
-            f"dataset={dataset.name} is data of the kind {' or '.join(dataset.kinds)}, but method={method.name} "
-            f"needs {method.needs}: {', '.join(able) or 'no data set here is of that kind'}"
+            f"dataset={dataset.name} is data of the kind {' or '.join(dataset.kinds)}, but "
+            f"method={method.name} needs {method.needs}: {', '.join(able) or 'no data set here is of that kind'}"
         )
     if composed.root.task not in method.tasks:
         task = composed.root.task
@@ -253,13 +265,16 @@ OWN_GROUPS = ("method", "preset", "experiment", "dataset", "task", "checkpoint")
 def of_source(source: Source, asking: Composed) -> Composed:
     """The configuration of the method that a `Source` names.
 
-    Its own YAML and presets, the settings given with the source, and what the asking command says of everything but
-    the method, so that `debug=fast` or `trainer.ema=0.9` reach it too.
+    Its own YAML and presets, the settings given with the source, and what the asking command says of
+    everything but the method, so that `debug=fast` or `trainer.ema=0.9` reach it too.
     """
     provider: MethodEntry = asking.registry.method(str(source.method)).entry
     words = [w for w in asking.overrides if not _own(w)] + [f"method={provider.name}"]
     if provider.needs in asking.dataset.entry.kinds:
-        words += [f"dataset={asking.choices['dataset']}", *(w for w in asking.overrides if w.startswith("dataset."))]
+        words += [
+            f"dataset={asking.choices['dataset']}",
+            *(w for w in asking.overrides if w.startswith("dataset.")),
+        ]
     composer = Composer(words)
     composer.registry = asking.registry
     composed = composer.compose()

@@ -55,9 +55,20 @@ def writing_to(path: Path) -> Iterator[None]:
 def header(composed: Composed, context: Context, folder: Path) -> None:
     """What is about to run, and where."""
     root, threads = composed.root, context.numerics["threads"]
-    used = [str(context.device), root.precision, f"{threads} thread{'s' if threads != 1 else ''}", f"seed {root.seed}"]
-    chosen = [f"{g}={n}" for g in ("preset", "experiment", "debug") if (n := composed.choices[g]) not in ("none", "None")]
-    log.info("%s on %s: %s", composed.choices["method"], composed.choices["dataset"], ", ".join(used + chosen))
+    used = [
+        str(context.device),
+        root.precision,
+        f"{threads} thread{'s' if threads != 1 else ''}",
+        f"seed {root.seed}",
+    ]
+    chosen = [
+        f"{g}={n}"
+        for g in ("preset", "experiment", "debug")
+        if (n := composed.choices[g]) not in ("none", "None")
+    ]
+    log.info(
+        "%s on %s: %s", composed.choices["method"], composed.choices["dataset"], ", ".join(used + chosen)
+    )
     log.info("folder: %s", folder)
 
 
@@ -75,4 +86,4 @@ def footer(outcome: Outcome) -> None:
         log.info("curves:   tensorboard --logdir %s", outcome.folder)
         pictures = sorted(((outcome.folder or Path()) / "figures").glob("*.png"))
         if pictures:
-            log.info("pictures: %s", ", ".join(str(path) for path in pictures))
+            log.info("pictures: %s (%s)", pictures[0].parent, ", ".join(path.stem for path in pictures))

@@ -30,16 +30,23 @@ def pick(name: str) -> torch.device:
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     kind, _, number = name.partition(":")
     if kind == "cuda" and not cuda:
-        raise ConfigError(f"device={name}: CUDA is not available here; device=cpu or device=auto runs without")
+        raise ConfigError(
+            f"device={name}: CUDA is not available here; device=cpu or device=auto runs without"
+        )
     if kind == "cuda" and number and int(number) >= torch.cuda.device_count():
-        raise ConfigError(f"device={name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+        raise ConfigError(
+            f"device={name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0"
+        )
     if kind == "mps" and not mps:
-        raise ConfigError("device=mps: Apple's Metal is not available here; device=cpu or device=auto runs without")
+        raise ConfigError(
+            "device=mps: Apple's Metal is not available here; device=cpu or device=auto runs without"
+        )
     return torch.device(name)
 
 
 def numerics(device: torch.device, precision: str, compiled: bool, threads: int) -> dict[str, Any]:
-    """What changes the bits of a result beside the settings: two runs that agree in it can agree bit for bit."""
+    """What changes the bits of a result beside the settings: two runs that agree in it can agree bit for
+    bit."""
     accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "torch": torch.__version__,
@@ -63,6 +70,6 @@ def prepare(device: torch.device, compiled: bool) -> None:
         torch.cuda.init()
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
-    # Accelerator operations without a deterministic form warn and run; there, equality after a resume is not promised.
+    # Accelerator operations without a deterministic form warn and run; there, equality after a resume is not
+    # promised.
     torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 
 class ConfigError(Exception):
-    """Wrong input: one sentence that names the key, the file to look at and the nearest valid names; exit code 2."""
+    """Wrong input: one sentence that names the key, the file to look at and the nearest valid names; exit
+    code 2."""
 
 
 class Stopped(Exception):
@@ -19,7 +20,8 @@ class Stopped(Exception):
 
 
 class NotFinite(Exception):
-    """A loss, gradient or parameter became NaN or infinite; the message names the step and the first bad tensor."""
+    """A loss, gradient or parameter became NaN or infinite; the message names the step and the first bad
+    tensor."""
 
 
 def nearest(name: str, names: Iterable[str], most: int = 3) -> str:

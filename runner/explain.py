@@ -1,4 +1,5 @@
-"""Hydra's and OmegaConf's errors, said in one sentence with the nearest valid names and the file to look at."""
+"""Hydra's and OmegaConf's errors, said in one sentence with the nearest valid names and the file to look
+at."""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
     if "did you mean" not in hint and key.rpartition(".")[2] in tail:
         hint = f"; did you mean {tail[key.rpartition('.')[2]]}?"
     if "did you mean" not in hint:
-        inside = [name for name in known if name.startswith(group + ".")] or [n for n in known if "." not in n]
+        inside = [name for name in known if name.startswith(group + ".")] or [
+            n for n in known if "." not in n
+        ]
         hint = nearest(key, inside)
     return f"{key} is not a key of {file}{hint}"
 
@@ -76,9 +79,10 @@ def _known_keys(words: Sequence[str], composer: Composer) -> dict[str, Any]:
     except (HydraException, OmegaConfBaseException, ValueError):
         tree = composer._tree([])
     choices = {str(k): str(v) for k, v in tree.hydra.runtime.choices.items()}
-    plain = {key: tree._get_node(key) for key in tree if key != "hydra"}
-    values = {k: OmegaConf.to_container(n) if OmegaConf.is_config(n) else n._value() for k, n in plain.items()}
-    return {**flat(values), **{key: None for key in values}, "": choices}
+    plain = OmegaConf.to_container(tree)
+    assert isinstance(plain, dict)
+    values = {str(key): value for key, value in plain.items() if key != "hydra"}
+    return {**flat(values), **dict.fromkeys(values), "": choices}
 
 
 def _culprit(words: Sequence[str], composer: Composer) -> str:

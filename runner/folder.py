@@ -31,7 +31,8 @@ def stamp() -> str:
 
 
 def make(parent: Path) -> Path:
-    """A new folder below `parent`; two processes never get the same one. Raises `ConfigError` if it cannot be made."""
+    """A new folder below `parent`; two processes never get the same one. Raises `ConfigError` if it cannot be
+    made."""
     for _ in range(100):
         folder = parent / stamp()
         try:
@@ -41,7 +42,9 @@ def make(parent: Path) -> Path:
                 raise ConfigError(f"outputs={parent}: this is a file, not a folder") from None
             continue
         except OSError as error:
-            raise ConfigError(f"outputs={parent}: no run folder can be made there ({error.strerror})") from error
+            raise ConfigError(
+                f"outputs={parent}: no run folder can be made there ({error.strerror})"
+            ) from error
         return folder
     raise ConfigError(f"outputs={parent}: no free name was found")
 
@@ -63,7 +66,9 @@ def write_config(
     """Writes `config.yaml` (resolved, with the choices) and Hydra's usual record in `.hydra/`."""
     full = yaml.safe_dump({"choices": dict(choices), **config}, sort_keys=False)
     (folder / ".hydra").mkdir(exist_ok=True)
-    atomic.write_bytes(folder / ".hydra" / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode())
+    atomic.write_bytes(
+        folder / ".hydra" / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False).encode()
+    )
     atomic.write_bytes(folder / ".hydra" / "overrides.yaml", yaml.safe_dump(list(overrides)).encode())
     atomic.write_bytes(folder / CONFIG, full.encode())
 

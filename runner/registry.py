@@ -1,8 +1,9 @@
-"""Finds methods and data sets by name, lazily, in the project, in other packages and in folders of a user's own.
+"""Finds methods and data sets by name, lazily, in the project, in other packages and in folders of a user's
+own.
 
-A package of methods lists `METHODS` (and, if it brings data, `DATASETS`) in its `__init__.py`, which imports no torch.
-Its YAML lies in a folder `conf/` of the package or beside it. Packages come from `methods/`, from entry points of the
-group `reclaim.methods`, and from the folders in `methods.path`.
+A package of methods lists `METHODS` (and, if it brings data, `DATASETS`) in its `__init__.py`, which imports
+no torch. Its YAML lies in a folder `conf/` of the package or beside it. Packages come from `methods/`, from
+entry points of the group `reclaim.methods`, and from the folders in `methods.path`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Registry:
 
     @cached_property
     def _own(self) -> list[ModuleType]:
-        names = sorted(p.parent.name for p in (ROOT / "methods").glob("*/__init__.py") if p.parent.name != "common")
+        names = sorted(
+            p.parent.name for p in (ROOT / "methods").glob("*/__init__.py") if p.parent.name != "common"
+        )
         return [importlib.import_module(f"methods.{name}") for name in names]
 
     @cached_property
@@ -59,9 +62,13 @@ class Registry:
 
     @cached_property
     def _installed(self) -> list[ModuleType]:
-        from importlib.metadata import entry_points  # reading every installed package's metadata takes a while
+        from importlib.metadata import (
+            entry_points,
+        )  # reading every installed package's metadata takes a while
 
-        return [point.load() for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)]
+        return [
+            point.load() for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+        ]
 
     def packages(self, installed: bool = True) -> list[ModuleType]:
         """The packages of methods, the project's own first; `installed=False` skips the entry points."""
@@ -110,12 +117,16 @@ def _pick(what: str, name: str, table: Any) -> Found:
 
 def _collect(packages: Iterable[ModuleType], attribute: str, first: list[Found]) -> dict[str, Found]:
     table: dict[str, Found] = {}
-    listed = [Found(entry, module.__name__) for module in packages for entry in getattr(module, attribute, ())]
+    listed = [
+        Found(entry, module.__name__) for module in packages for entry in getattr(module, attribute, ())
+    ]
     for found in first + listed:
         other = table.setdefault(found.entry.name, found)
         if other is not found:
             name = found.entry.name
-            raise ConfigError(f"{name} is claimed by two packages, {other.package} and {found.package}; rename one")
+            raise ConfigError(
+                f"{name} is claimed by two packages, {other.package} and {found.package}; rename one"
+            )
     return table
 
 
@@ -123,9 +134,11 @@ def _own_datasets() -> Any:
     """`datasets.catalog` of this project; says so if another package called `datasets` is in the way."""
     import datasets
 
-    if not str(getattr(datasets, "MARKER", "")) == "reclaim-datasets":
+    if getattr(datasets, "MARKER", None) != "reclaim-datasets":
         where = getattr(datasets, "__file__", None) or "elsewhere"
-        raise ConfigError(f"another package called datasets ({where}) hides Reclaim's; start it with `run` or `reclaim`")
+        raise ConfigError(
+            f"another package called datasets ({where}) hides Reclaim's; start it with `run` or `reclaim`"
+        )
     return importlib.import_module("datasets.catalog")
 
 
@@ -137,7 +150,9 @@ def _packages(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(path.parent for path in folder.glob("*/__init__.py"))
     if not found:
-        raise ConfigError(f"methods.path: {folder} holds no package (a folder with __init__.py that lists METHODS)")
+        raise ConfigError(
+            f"methods.path: {folder} holds no package (a folder with __init__.py that lists METHODS)"
+        )
     return found
 
 
@@ -150,5 +165,7 @@ def _import_from(package: Path) -> ModuleType:
     except ImportError as error:
         raise ConfigError(f"methods.path: {package} cannot be imported: {error}") from error
     if Path(module.__file__ or "").resolve().parent != package.resolve():
-        raise ConfigError(f"methods.path: the name of {package} is taken by {module.__file__}; rename the folder")
+        raise ConfigError(
+            f"methods.path: the name of {package} is taken by {module.__file__}; rename the folder"
+        )
     return module

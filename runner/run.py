@@ -67,8 +67,8 @@ def load_data(composed: Composed) -> Any:
 def execute(composed: Composed, stop: StopRequest, place: Path | None = None) -> Outcome:
     """Runs one configuration in a new folder, or in `place`, where what is there is taken up.
 
-    Wrong input found before a new folder is made raises `ConfigError`; later, and in a given `place`, it becomes the
-    outcome, which is also written to the folder's `result.json`.
+    Wrong input found before a new folder is made raises `ConfigError`; later, and in a given `place`, it
+    becomes the outcome, which is also written to the folder's `result.json`.
     """
     began = time.perf_counter()
     if place is None:
@@ -113,7 +113,9 @@ def _smaller(choices: dict[str, str]) -> tuple[str, ...]:
     method = choices["method"]
     if choices["experiment"].startswith(f"{method}/"):
         return ()
-    return tuple(f"{method}/{path.stem}" for path in sorted((CONF / "experiment" / method).glob("*_cpu.yaml")))
+    return tuple(
+        f"{method}/{path.stem}" for path in sorted((CONF / "experiment" / method).glob("*_cpu.yaml"))
+    )
 
 
 def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, began: float) -> Outcome:
@@ -121,7 +123,9 @@ def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, 
     with folder.locked(place), console.writing_to(place / "run.log"):
         earlier = folder.read_result(place) or {}
         if earlier.get("status") == "completed":
-            return Outcome(place, metrics=earlier["metrics"], steps=earlier["steps"], seconds=earlier["seconds"])
+            return Outcome(
+                place, metrics=earlier["metrics"], steps=earlier["steps"], seconds=earlier["seconds"]
+            )
         folder.write_config(place, composed.config, composed.choices, composed.overrides)
         with _caught(outcome):
             context = prepare()
@@ -136,7 +140,8 @@ def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, 
 
 @contextmanager
 def _caught(outcome: Outcome) -> Iterator[None]:
-    """Turns every way to fail into the outcome: wrong input is a sentence, a fault of ours a traceback in the log."""
+    """Turns every way to fail into the outcome: wrong input is a sentence, a fault of ours a traceback in the
+    log."""
     try:
         yield
     except Stopped as stopped:

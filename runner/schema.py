@@ -1,8 +1,8 @@
 """From a composed node to the frozen dataclass that describes it: names, types and ranges.
 
-A settings dataclass has no defaults: the YAML gives every value. A field's metadata may hold `help`, `min`, `max`
-(inclusive), `above` and `below` (exclusive). Types are int, float, bool, str, Literal, `T | None`, `tuple[T, ...]`,
-`dict[str, T]` and other such dataclasses.
+A settings dataclass has no defaults: the YAML gives every value. A field's metadata may hold `help`, `min`,
+`max` (inclusive), `above` and `below` (exclusive). Types are int, float, bool, str, Literal, `T | None`,
+`tuple[T, ...]`, `dict[str, T]` and other such dataclasses.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ BOUNDS = {
 def build(cls: type[T], node: Mapping[str, Any], path: str, file: str) -> T:
     """An instance of the dataclass `cls` from `node`.
 
-    `path` is the dotted key of the node (empty for the root) and `file` the YAML to look at; both only serve messages.
-    Raises `ConfigError` for an unknown or missing key, a wrong type, a value out of range, or what `cls` refuses.
+    `path` is the dotted key of the node (empty for the root) and `file` the YAML to look at; both only serve
+    messages. Raises `ConfigError` for an unknown or missing key, a wrong type, a value out of range, or what
+    `cls` refuses.
     """
     hints, fields = _hints(cls), {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in node:
@@ -77,7 +78,9 @@ def convert(value: Any, hint: Any, path: str, file: str, limits: Mapping[str, An
     return _convert_scalar(value, hint, path, file, limits)
 
 
-def _convert_union(value: Any, members: tuple[Any, ...], path: str, file: str, limits: Mapping[str, Any]) -> Any:
+def _convert_union(
+    value: Any, members: tuple[Any, ...], path: str, file: str, limits: Mapping[str, Any]
+) -> Any:
     if value is None and type(None) in members:
         return None
     others = [member for member in members if member is not type(None)]
@@ -114,7 +117,9 @@ def _within(value: float, path: str, file: str, limits: Mapping[str, Any]) -> fl
         raise ConfigError(f"{path}={value} is not a finite number (see {file})")
     for name, (words, holds) in BOUNDS.items():
         if name in limits and not holds(value, limits[name]):
-            raise ConfigError(f"{path}={value} is out of range: it must be {words} {limits[name]} (see {file})")
+            raise ConfigError(
+                f"{path}={value} is out of range: it must be {words} {limits[name]} (see {file})"
+            )
     return value
 
 

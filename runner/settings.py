@@ -11,6 +11,7 @@ class TrainerSettings:
     """How long to train, how often to look, log and save, and what every optimiser step has in common."""
 
     steps: int | None = field(metadata={"help": "steps of each training stage", "min": 1})
+    fallback_steps: int = field(metadata={"help": "steps where nothing says how long to train", "min": 1})
     epochs: float | None = field(metadata={"help": "passes over the training data", "above": 0})
     max_minutes: float | None = field(metadata={"help": "end training after this time", "above": 0})
     eval_every: int | None = field(metadata={"help": "steps between evaluations", "min": 1})
@@ -21,7 +22,9 @@ class TrainerSettings:
     clip: float | None = field(metadata={"help": "bound of the gradient's norm", "above": 0})
     accumulate: int = field(metadata={"help": "micro-batches that make a batch", "min": 1})
     ema: float | None = field(metadata={"help": "decay of averaged weights", "above": 0, "below": 1})
-    early_stop: int | None = field(metadata={"help": "choices without a better one before stopping", "min": 1})
+    early_stop: int | None = field(
+        metadata={"help": "choices without a better one before stopping", "min": 1}
+    )
     keep_best: bool = field(metadata={"help": "end with the best weights instead of the last"})
 
 
@@ -58,9 +61,13 @@ class RootSettings:
 
     seed: int = field(metadata={"help": "seed of everything random", "min": 0, "max": 2**63 - 1})
     device: str = field(metadata={"help": "auto, cpu, cuda, cuda:N or mps"})
-    precision: Literal["fp32", "bf16", "fp16"] = field(metadata={"help": "arithmetic of forward and backward"})
+    precision: Literal["fp32", "bf16", "fp16"] = field(
+        metadata={"help": "arithmetic of forward and backward"}
+    )
     compile: bool = field(metadata={"help": "compile the modules"})
-    threads: int | None = field(metadata={"help": "threads of one process; null = this machine's cores", "min": 1})
+    threads: int | None = field(
+        metadata={"help": "threads of one process; null = this machine's cores", "min": 1}
+    )
     task: str = field(metadata={"help": "train, evaluate, or what the method offers"})
     checkpoint: str | None = field(metadata={"help": "folder of a finished run"})
     outputs: str = field(metadata={"help": "where run folders go"})
@@ -71,7 +78,9 @@ class RootSettings:
 
     def __post_init__(self) -> None:
         kind, _, number = self.device.partition(":")
-        if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
+        if kind not in ("auto", "cpu", "cuda", "mps") or (
+            number and (kind != "cuda" or not number.isdigit())
+        ):
             raise ValueError(f"device={self.device} is not one of auto, cpu, cuda, cuda:N, mps")
 
 

@@ -1,4 +1,5 @@
-"""SIGTERM and Ctrl-C: asked once, a run saves and stops at its next boundary; asked twice, it stops at once."""
+"""SIGTERM and Ctrl-C: asked once, a run saves and stops at its next boundary; asked twice, it stops at
+once."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        """Handles the signals inside; does nothing outside the main thread, where Python allows no handlers."""
+        """Handles the signals inside; does nothing outside the main thread, where Python allows no
+        handlers."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return

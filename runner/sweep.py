@@ -1,4 +1,5 @@
-"""`run -m`: one run for each combination of values, through Hydra's sweeper and launcher, and a table at the end."""
+"""`run -m`: one run for each combination of values, through Hydra's sweeper and launcher, and a table at the
+end."""
 
 from __future__ import annotations
 
@@ -30,9 +31,12 @@ COLUMNS = ("job", "status", "metric", "seconds", "error")
 
 
 def sweep(composer: Composer) -> int:
-    """Checks every job, runs them all, prints the table; returns 0, 1 if a job failed, or 128 + a signal's number."""
+    """Checks every job, runs them all, prints the table; returns 0, 1 if a job failed, or 128 + a signal's
+    number."""
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
-        raise ConfigError("-m does not go together with torchrun: start the sweep alone, or one run under torchrun")
+        raise ConfigError(
+            "-m does not go together with torchrun: start the sweep alone, or one run under torchrun"
+        )
     jobs = expand(composer)
     composed = [composer.compose(words) for words in jobs]
     names = job_names(jobs)
@@ -89,6 +93,8 @@ def launch(
         f"hydra.sweep.dir={_literal(str(home.resolve()))}",
         "hydra.sweep.subdir='${reclaim_job:${hydra.job.num}}'",
         "hydra.output_subdir=null",
+        "hydra/hydra_logging=none",
+        "hydra/job_logging=none",
     ]
     places = composer.config_dirs + composer.registry.conf_folders(composer.installed)
     if places:
@@ -113,7 +119,11 @@ def print_table(names: Sequence[str], composed: Sequence[Composed], outcomes: Se
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS) - 1)]
     print()
     for row in rows:
-        print("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]).rstrip())
+        print(
+            "  ".join(
+                [cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]
+            ).rstrip()
+        )
 
 
 def _metric(outcome: Outcome) -> str:

@@ -23,7 +23,9 @@ def grid(images: Tensor, columns: int, levels: int = 256, side: int = 0, gap: in
     pixels = pixels.repeat_interleave(factor, 2).repeat_interleave(factor, 3).expand(-1, 3, -1, -1)
     count, _, height, width = pixels.shape
     rows = -(-count // columns)
-    canvas = torch.full((3, rows * (height + gap) + gap, columns * (width + gap) + gap), 255, dtype=torch.uint8)
+    canvas = torch.full(
+        (3, rows * (height + gap) + gap, columns * (width + gap) + gap), 255, dtype=torch.uint8
+    )
     for i, image in enumerate(pixels):
         top, left = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
         canvas[:, top : top + height, left : left + width] = image

@@ -50,7 +50,11 @@ class DensityStage(TrainStage):
         self.logit = Logit(data.levels, config.logit)
         self.flow = RealNVP(data.shape, config).to(inputs.device)
         self.optimizer = torch.optim.Adam(
-            self.flow.parameters(), lr=config.lr, betas=(config.betas[0], config.betas[1]), eps=config.eps, fused=True
+            self.flow.parameters(),
+            lr=config.lr,
+            betas=(config.betas[0], config.betas[1]),
+            eps=config.eps,
+            fused=True,
         )
         self.tracked = {"flow": self.flow, "optimizer": self.optimizer}
         self.order = Shuffle(len(data.train), inputs.batch_size, inputs.seed)
@@ -103,7 +107,9 @@ class DensityStage(TrainStage):
                 means |= self._train_mode(part, split, noise)
         return means
 
-    def _measure(self, images: Tensor, noise: torch.Generator, histogram: PixelHistogram) -> dict[str, Tensor]:
+    def _measure(
+        self, images: Tensor, noise: torch.Generator, histogram: PixelHistogram
+    ) -> dict[str, Tensor]:
         """Per-image figures `[B]` under the names that they are reported by."""
         parts = log_likelihood(self.flow, self.logit, images, self._uniform(images, noise))
         found = {

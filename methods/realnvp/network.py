@@ -36,20 +36,26 @@ def _norm(channels: int, kind: str) -> nn.Module:
     return ShiftNorm2d(channels) if kind == "batch" else nn.Identity()
 
 
+def _norm_relu(channels: int, kind: str) -> nn.Module:
+    # The normalised copy is needed no more, so the ReLU may overwrite it.
+    return nn.Sequential(ShiftNorm2d(channels), nn.ReLU(inplace=True)) if kind == "batch" else nn.ReLU()
+
+
 class ResidualBlock(nn.Module):
     """norm, ReLU, 3x3 convolution, twice, added to the input (He et al., 2016); `[B, width, H, W]` throughout."""
 
     def __init__(self, width: int, norm: str, dropout: float) -> None:
         super().__init__()
-        self.norm_in = _norm(width, norm)
+        self.norm_in = _norm_relu(width, norm)
         self.conv_in = WeightNormConv2d(width, width, 3, bias=norm == "none")
-        self.norm_out = _norm(width, norm)
+        self.norm_out = _norm_relu(width, norm)
         self.dropout = nn.Dropout(dropout)
         self.conv_out = WeightNormConv2d(width, width, 3, scale=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.conv_in(F.relu(self.norm_in(x)))
-        return x + self.conv_out(self.dropout(F.relu(self.norm_out(h))))
+        h: Tensor = self.norm_out(self.conv_in(self.norm_in(x)))
+        h = self.conv_out(self.dropout(h))
+        return h.add_(x)
 
 
 class ResidualNet(nn.Module):
@@ -86,17 +92,18 @@ class ResidualNet(nn.Module):
         self.skip_in = WeightNormConv2d(width, width, 1, scale=True)
         self.blocks = nn.ModuleList(ResidualBlock(width, norm, dropout) for _ in range(blocks))
         self.skips = nn.ModuleList(WeightNormConv2d(width, width, 1, scale=True) for _ in range(blocks))
-        self.norm_out = _norm(width, norm)
+        self.norm_out = _norm_relu(width, norm)
         self.conv_out = WeightNormConv2d(width, out_channels, 1, scale=True)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """`[B, in_channels, H, W]`, and its mask `[1, 1, H, W]` if `masked`, to `[B, out_channels, H, W]`."""
         h = self.conv_in(self._features(x, mask))
-        total = self.skip_in(h)
+        total: Tensor = self.skip_in(h)
         for block, skip in zip(self.blocks, self.skips, strict=True):
             h = block(h)
-            total = total + skip(h)
-        return self.conv_out(F.relu(self.norm_out(total)))
+            total = total.add_(skip(h))
+        out: Tensor = self.conv_out(self.norm_out(total))
+        return out
 
     def _features(self, x: Tensor, mask: Tensor | None) -> Tensor:
         x = self.norm_in(x) * self.gain

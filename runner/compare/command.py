@@ -113,9 +113,11 @@ def _write_files(comparison: Comparison, metrics: Sequence[str], options: argpar
     # matplotlib and numpy are imported only now: a table alone is there at once.
     from runner.compare.write import write_comparison
 
+    known = set(comparison.notes)
     written = write_comparison(comparison, metrics, options.metrics, options.out, options.log, options.log_x)
     runs, groups = len(comparison.runs), len(comparison.configurations)
     lines = [
+        *(note for note in comparison.notes if note not in known),  # found in the logs only now
         f"compared {runs} run{'s' * (runs > 1)} in {groups} configuration{'s' * (groups > 1)}",
         f"picture  {written / 'compare.png'}",
         f"page     {written / 'compare.html'}  (open it in a browser; it needs no network)",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Numbers = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Band:
         return Band(self.steps[kept], self.mean[kept], None if self.sd is None else self.sd[kept], self.n)
 
 
-def make_curve(steps: Sequence[float], values: Sequence[float]) -> Curve:
+def make_curve(steps: ArrayLike, values: ArrayLike) -> Curve:
     """A curve in the order of its steps; of values logged twice at a step the later one counts."""
     at, found = np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if np.all(at[1:] > at[:-1]):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ UNFINISHED = "running or killed"
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MADE_BY = ("device", "precision", "threads", "versions", "git", "data")
-_LINES_AT_ONCE = 1000
-
-Points = tuple["array[float]", "array[float]"]
+_BYTES_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -78,14 +75,12 @@ class Run:
     @cached_property
     def _last(self) -> tuple[int | None, dict[str, float]]:
         last: dict[str, float] = {}
-        steps: dict[Any, float] = {}
-        for row in read_rows(self.folder / "metrics.jsonl", self.warnings):
+        steps: int | None = None
+        for row in chain.from_iterable(read_rows(self.folder / "metrics.jsonl", self.warnings)):
             step = _number(row.pop("step", None))
-            stage = row.pop("stage", None)
-            if step is not None:
-                steps[stage] = max(step, steps.get(stage, 0))
+            steps = steps if step is None else max(steps or 0, int(step))
             last.update(_numbers(row))
-        return (int(max(steps.values())) if steps else None), last
+        return steps, last
 
 
 def load_run(folder: Path) -> Run:
@@ -99,27 +94,8 @@ def load_run(folder: Path) -> Run:
     return Run(folder, known, result, choices, [str(word) for word in overrides], warnings)
 
 
-def read_curves(run: Run) -> dict[tuple[str, str], Points]:
-    """Steps and values of each (stage, metric) of a run, as logged, without values that are not finite."""
-    curves: dict[tuple[str, str], Points] = {}
-    for row in read_rows(run.folder / "metrics.jsonl", run.warnings):
-        step = _number(row.pop("step", None))
-        if step is None:
-            continue
-        stage = str(row.pop("stage", ""))
-        for name, value in row.items():
-            if type(value) not in (float, int) or not math.isfinite(value):
-                continue
-            points = curves.get((stage, name))
-            if points is None:
-                points = curves[stage, name] = (array("d"), array("d"))
-            points[0].append(step)
-            points[1].append(value)
-    return curves
-
-
-def read_rows(path: Path, warnings: list[str]) -> Iterator[dict[str, Any]]:
-    """The objects of a file of one JSON object a line; only a torn last line is no fault.
+def read_rows(path: Path, warnings: list[str]) -> Iterator[list[dict[str, Any]]]:
+    """The objects of a file of one JSON object a line, many at once; only a torn last line is no fault.
 
     Raises `ConfigError` where the file is there and cannot be read.
     """
@@ -128,25 +104,24 @@ def read_rows(path: Path, warnings: list[str]) -> Iterator[dict[str, Any]]:
     broken, last_is_broken = 0, False
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
-            while chunk := list(islice(lines, _LINES_AT_ONCE)):
-                for row in _parse(chunk):
-                    last_is_broken = row is None
-                    broken += last_is_broken
-                    if row is not None:
-                        yield row
+            while chunk := lines.readlines(_BYTES_AT_ONCE):
+                rows = _parse(chunk)
+                kept = [row for row in rows if isinstance(row, dict)]
+                broken += len(rows) - len(kept)
+                last_is_broken = bool(rows) and not isinstance(rows[-1], dict)
+                yield kept
     except OSError as fault:
         raise ConfigError(f"{path} cannot be read: {fault.strerror}") from fault
     if broken - last_is_broken:
         warnings.append(f"{path}: {broken - last_is_broken} unreadable lines left out")
 
 
-def _parse(lines: list[str]) -> Iterator[dict[str, Any] | None]:
+def _parse(lines: list[str]) -> list[Any]:
     # One call for many lines takes 0.6 of the time; a chunk with a broken line is read again line by line.
     try:
-        rows = json.loads("[" + ",".join(lines) + "]")
+        return list(json.loads("[" + ",".join(lines) + "]"))
     except (ValueError, RecursionError):
-        rows = [_parse_line(line) for line in lines if line.strip()]
-    yield from (row if isinstance(row, dict) else None for row in rows)
+        return [_parse_line(line) for line in lines if line.strip()]
 
 
 def _parse_line(line: str) -> Any:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from runner.compare.curves import Band, Curve, make_band, make_curve
 from runner.compare.differ import matches
 from runner.compare.group import Comparison, Configuration
-from runner.compare.load import Run, read_curves
+from runner.compare.history import read_history
+from runner.compare.load import Run
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,6 @@ class Seed:
 class Line:
     """A configuration in a panel; without a band where its counted runs share no step."""
 
-    configuration: Configuration
     band: Band | None
     seeds: list[Seed]
 
@@ -71,19 +71,19 @@ def _lines(configuration: Configuration, globs: Sequence[str]) -> dict[tuple[str
     for run in configuration.runs:
         for key, curve in _curves(run, globs).items():
             seeds.setdefault(key, []).append(Seed(run, curve, run.folder in counted))
-    return {key: _line(configuration, members) for key, members in seeds.items()}
+    return {key: _line(members) for key, members in seeds.items()}
 
 
-def _line(configuration: Configuration, seeds: list[Seed]) -> Line:
+def _line(seeds: list[Seed]) -> Line:
     band = make_band([seed.curve for seed in seeds if seed.counted])
     thinned = [Seed(seed.run, seed.curve.thinned(), seed.counted) for seed in seeds]
-    return Line(configuration, None if band is None else band.thinned(), thinned)
+    return Line(None if band is None else band.thinned(), thinned)
 
 
 def _curves(run: Run, globs: Sequence[str]) -> dict[tuple[str, str], Curve]:
     logged = {
         key: make_curve(*points)
-        for key, points in read_curves(run).items()
+        for key, points in read_history(run).items()
         if matches(key[1], globs or ["*"])
     }
     names = {metric for _, metric in logged}

@@ -8,7 +8,7 @@ from html import escape
 from runner.compare.differ import ABSENT, show
 from runner.compare.group import Comparison, Configuration
 from runner.compare.pictures import Picture, choose_pictures
-from runner.compare.words import show_value, show_status, show_steps, show_summary, show_time
+from runner.compare.words import show_status, show_steps, show_summary, show_time, show_value
 
 Cell = tuple[str, float | None]
 

@@ -27,7 +27,9 @@ class Averages:
         """Takes in the parameters as they are after a step."""
         weight = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        torch._foreach_lerp_(list(self.values.values()), [p.detach() for p in self._parameters.values()], weight)
+        torch._foreach_lerp_(
+            list(self.values.values()), [p.detach() for p in self._parameters.values()], weight
+        )
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -27,13 +27,17 @@ def plain(value: Any, path: str = "state") -> Any:
     if isinstance(value, (list, tuple)):
         items = [plain(item, f"{path}[{i}]") for i, item in enumerate(value)]
         return items if isinstance(value, list) else tuple(items)
-    raise TypeError(f"{path} is a {type(value).__name__}, which a checkpoint cannot hold; use tensors and plain values")
+    raise TypeError(
+        f"{path} is a {type(value).__name__}, which a checkpoint cannot hold; use tensors and plain values"
+    )
 
 
 def _key(key: Any, path: str) -> int | str:
     if isinstance(key, (int, str)):
         return key
-    raise TypeError(f"{path} has a key of type {type(key).__name__}; a checkpoint takes texts and whole numbers")
+    raise TypeError(
+        f"{path} has a key of type {type(key).__name__}; a checkpoint takes texts and whole numbers"
+    )
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:

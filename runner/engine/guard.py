@@ -50,7 +50,9 @@ def check_state(tracked: Mapping[str, Any], step: int) -> None:
     """Raises `NotFinite` if a parameter or buffer is not finite, so that no checkpoint is made of it."""
     for name, tensor in state_tensors(tracked):
         if not is_finite(tensor):
-            raise NotFinite(f"step {step}: the update left numbers that are not finite; first bad tensor: {name}")
+            raise NotFinite(
+                f"step {step}: the update left numbers that are not finite; first bad tensor: {name}"
+            )
 
 
 def fingerprints(tracked: Mapping[str, Any]) -> dict[str, int]:
@@ -79,4 +81,6 @@ def unchanged(tracked: Mapping[str, Any], what: str) -> Iterator[None]:
             module.training = training
     changed = [name for name, value in fingerprints(tracked).items() if before.get(name) != value]
     if changed:
-        raise RuntimeError(f"{what} changed {', '.join(changed[:3])}; looking must not change what is learned")
+        raise RuntimeError(
+            f"{what} changed {', '.join(changed[:3])}; looking must not change what is learned"
+        )

@@ -161,7 +161,9 @@ class Events:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+        summary = Summary(
+            value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        )
         self._record(Event(wall_time=time.time(), step=step, summary=summary))
         self._file.flush()
 
@@ -172,7 +174,13 @@ class Events:
 
         width, height = Image.open(io.BytesIO(png)).size
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
-        self._record(Event(wall_time=time.time(), step=step, summary=Summary(value=[Summary.Value(tag=name, image=image)])))
+        self._record(
+            Event(
+                wall_time=time.time(),
+                step=step,
+                summary=Summary(value=[Summary.Value(tag=name, image=image)]),
+            )
+        )
         self._file.flush()
 
     def sync(self) -> int:

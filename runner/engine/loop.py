@@ -22,8 +22,7 @@ from runner.api import Inputs, TrainStage
 from runner.engine import checkpoint, guard
 from runner.engine.averages import Averages
 from runner.engine.context import Context
-from runner.engine.evaluation import Evaluator, finite, floats
-from runner.engine.feed import Feed
+from runner.engine.evaluation import Evaluator, finite
 from runner.engine.journal import Log
 from runner.engine.profiling import Profiler
 from runner.engine.progress import Progress, duration, number
@@ -56,9 +55,7 @@ def length(stage: TrainStage, context: Context) -> int:
     epoch = stage.items(context.data) / context.batch_size
     by_epochs = None if trainer.epochs is None else max(1, math.ceil(trainer.epochs * epoch))
     given = [steps for steps in (stage.length, trainer.steps, by_epochs) if steps is not None]
-    if not given:
-        raise ConfigError("trainer.steps has no value: say how long to train with trainer.steps=N or trainer.epochs=N")
-    return min(given)
+    return min(given, default=trainer.fallback_steps)
 
 
 class Training:
@@ -69,7 +66,9 @@ class Training:
         prefix: put before metric names in TensorBoard and in the result, where a method has several stages.
     """
 
-    def __init__(self, stage: TrainStage, inputs: Inputs, context: Context, folder: Path, sink: Log, prefix: str) -> None:
+    def __init__(
+        self, stage: TrainStage, inputs: Inputs, context: Context, folder: Path, sink: Log, prefix: str
+    ) -> None:
         self.stage, self.inputs, self.context, self.sink, self.prefix = stage, inputs, context, sink, prefix
         self.folder, self.length, self.state = folder / "checkpoints", inputs.steps, State()
         trainer = context.trainer
@@ -114,7 +113,11 @@ class Training:
             log.info("%s: going on after step %d", self.stage.name, state.step)
             self._after_step(began)
         batches = context.feed.steps(
-            self.stage, Stream(context.seed, self.stage.name, "batch"), state.step, self.length, context.debug.overfit
+            self.stage,
+            Stream(context.seed, self.stage.name, "batch"),
+            state.step,
+            self.length,
+            context.debug.overfit,
         )
         noise = Stream(context.seed, self.stage.name, "step")
         progress = Progress(self.prefix + self.stage.name, state.step, self.length)
@@ -150,7 +153,9 @@ class Training:
         except NotFinite as error:
             where = stage.diagnose(batch)
             place = f"; first bad layer: {where}" if where else ""
-            raise NotFinite(f"step {step + 1}: {error}; {guard.first_bad(stage.tracked, batch, metrics)}{place}") from None
+            raise NotFinite(
+                f"step {step + 1}: {error}; {guard.first_bad(stage.tracked, batch, metrics)}{place}"
+            ) from None
         if self.averages is not None:
             self.averages.update()
         self.state.step += 1
@@ -183,13 +188,24 @@ class Training:
         """Everything that is due after the current step and not yet done."""
         state, trainer = self.state, self.context.trainer
         state.seconds = time.perf_counter() - began
-        if trainer.max_minutes is not None and state.seconds > 60 * trainer.max_minutes and not state.finished:
-            log.info("%s: trainer.max_minutes=%g is over at step %d", self.stage.name, trainer.max_minutes, state.step)
+        if (
+            trainer.max_minutes is not None
+            and state.seconds > 60 * trainer.max_minutes
+            and not state.finished
+        ):
+            log.info(
+                "%s: trainer.max_minutes=%g is over at step %d",
+                self.stage.name,
+                trainer.max_minutes,
+                state.step,
+            )
             state.finished = True
         last = state.finished or state.step == self.length
         if progress is not None and (state.step % trainer.log_every == 0 or last):
             self._log(progress)
-        if state.evaluated < state.step and (last or self._due(trainer.eval_every) or self._due(trainer.select_every)):
+        if state.evaluated < state.step and (
+            last or self._due(trainer.eval_every) or self._due(trainer.select_every)
+        ):
             self._evaluate(last)
         if state.drawn < state.step and self._due(trainer.figures_every) and not last:
             self._draw()
@@ -232,7 +248,9 @@ class Training:
             return
         state.waited += 1
         if patience is not None and state.waited >= patience:
-            log.info("%s: no better %s in %d looks; stopping early", self.stage.name, self.stage.monitor, patience)
+            log.info(
+                "%s: no better %s in %d looks; stopping early", self.stage.name, self.stage.monitor, patience
+            )
             state.finished = True
 
     def _draw(self) -> None:
@@ -282,9 +300,13 @@ class Training:
         best = trainer.keep_best and state.best is not None and (self.folder / "best.pt").is_file()
         if best:
             self.load(checkpoint.load(self.folder / "best.pt"))
-            log.info("%s: the best weights are those of step %d", self.prefix + self.stage.name, state.best_step)
+            log.info(
+                "%s: the best weights are those of step %d", self.prefix + self.stage.name, state.best_step
+            )
         metrics = self.evaluator.metrics("validation") | self.evaluator.metrics("test")
-        self.sink.write(self.stage.name, state.step, {f"final/{k}": v for k, v in metrics.items()}, self.prefix)
+        self.sink.write(
+            self.stage.name, state.step, {f"final/{k}": v for k, v in metrics.items()}, self.prefix
+        )
         for name, data in self.evaluator.figures().items():
             self.sink.picture(name, state.step, data)
         return finite(metrics)
@@ -299,7 +321,9 @@ class Training:
 def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Loads saved state into what a stage tracks; raises ConfigError where the two do not fit."""
     if set(tracked) != set(saved):
-        raise ConfigError(f"the checkpoint holds {sorted(saved)}, but this configuration makes {sorted(tracked)}")
+        raise ConfigError(
+            f"the checkpoint holds {sorted(saved)}, but this configuration makes {sorted(tracked)}"
+        )
     for name, value in tracked.items():
         try:
             value.load_state_dict(saved[name])

@@ -10,7 +10,6 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from runner.api import Artifact, ComputeStage, Inputs, Method, Source, Stage, TrainStage
 from runner.compose import Composed, of_source
@@ -40,7 +39,13 @@ class Pipeline:
     """
 
     def __init__(
-        self, composed: Composed, context: Context, home: Path, journal: Journal, ledger: Ledger, base: str = ""
+        self,
+        composed: Composed,
+        context: Context,
+        home: Path,
+        journal: Journal,
+        ledger: Ledger,
+        base: str = "",
     ) -> None:
         self.composed, self.context, self.home, self.journal = composed, context, home, journal
         self.ledger, self.base = ledger, base
@@ -106,7 +111,11 @@ class Pipeline:
         """Folder of the stage's finished result: in the shared store, or in this run."""
         if stage.name not in self._shared():
             return self.home / "stages" / stage.name
-        return self.context.cache / "artifacts" / f"{self.composed.choices['method']}-{stage.name}-{self._key(stage)}"
+        return (
+            self.context.cache
+            / "artifacts"
+            / f"{self.composed.choices['method']}-{stage.name}-{self._key(stage)}"
+        )
 
     def _key(self, stage: Stage) -> str:
         context, trainer = self.context, dataclasses.asdict(self.context.trainer)
@@ -163,7 +172,9 @@ class Pipeline:
         other = of_source(source, self.composed)
         method = other.choices["method"]
         name = other.registry.provider(method, kind)
-        sub = Pipeline(other, self._context_of(other), self.home, self.journal, self.ledger, f"{self.base}{method}/")
+        sub = Pipeline(
+            other, self._context_of(other), self.home, self.journal, self.ledger, f"{self.base}{method}/"
+        )
         return sub.artifact(next(stage for stage in sub.stages if stage.name == name))
 
     def _context_of(self, other: Composed) -> Context:
@@ -245,7 +256,12 @@ class From:
 
     def __init__(self, journal: Journal, start: dict[str, int]) -> None:
         self._journal, self._start = journal, start
-        self.write, self.speed, self.picture, self.sync = journal.write, journal.speed, journal.picture, journal.sync
+        self.write, self.speed, self.picture, self.sync = (
+            journal.write,
+            journal.speed,
+            journal.picture,
+            journal.sync,
+        )
 
     def rewind(self, position: dict[str, int]) -> None:
         self._journal.rewind(position or self._start)

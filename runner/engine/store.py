@@ -53,7 +53,9 @@ def hash_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != RECORD):
         digest.update(str(path.relative_to(folder)).encode() + b"\0")
-        digest.update(hash_tensors(path) if path.suffix == ".pt" else hashlib.sha256(path.read_bytes()).digest())
+        digest.update(
+            hash_tensors(path) if path.suffix == ".pt" else hashlib.sha256(path.read_bytes()).digest()
+        )
     return digest.hexdigest()
 
 
@@ -84,7 +86,9 @@ def key(parts: Mapping[str, Any]) -> str:
 def _as_plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
-    raise TypeError(f"a stage's config holds a {type(value).__name__}, which has no fixed text to make a key of")
+    raise TypeError(
+        f"a stage's config holds a {type(value).__name__}, which has no fixed text to make a key of"
+    )
 
 
 @contextmanager

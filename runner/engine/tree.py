@@ -39,7 +39,9 @@ def length(tree: Any) -> int:
     """The common first dimension of the tensors of `tree`; raises ValueError if they have none in common."""
     sizes = {tensor.shape[0] if tensor.ndim else None for _, tensor in tensors(tree)}
     if len(sizes) != 1 or None in sizes:
-        raise ValueError(f"the tensors of a batch need one first dimension in common, not {sorted(map(str, sizes))}")
+        raise ValueError(
+            f"the tensors of a batch need one first dimension in common, not {sorted(map(str, sizes))}"
+        )
     return int(sizes.pop() or 0)
 
 
@@ -49,7 +51,11 @@ def split(tree: Any, parts: int) -> list[Any]:
         return [tree]
     size = length(tree)
     bounds = [size * i // parts for i in range(parts + 1)]
-    return [map_tensors(lambda t, a=a, b=b: t[a:b], tree) for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+    return [
+        map_tensors(lambda t, a=a, b=b: t[a:b], tree)
+        for a, b in zip(bounds, bounds[1:], strict=False)
+        if b > a
+    ]
 
 
 def to(tree: Any, device: torch.device) -> Any:

@@ -58,7 +58,9 @@ class Updater:
             scaled = value * weight if weight != 1.0 else value
             self.scaler.scale(scaled).backward(inputs=parameters)
             for name, item in {**found, "loss": value}.items():
-                metrics[name] = metrics.get(name, 0.0) + weight * (item.detach() if isinstance(item, Tensor) else item)
+                metrics[name] = metrics.get(name, 0.0) + weight * (
+                    item.detach() if isinstance(item, Tensor) else item
+                )
         return metrics | self._step(optimizer, parameters, clip)
 
     def apply(
@@ -75,7 +77,11 @@ class Updater:
             raise NotFinite(f"the loss is {loss.item()}")
 
     def _step(
-        self, optimizer: torch.optim.Optimizer, parameters: list[Tensor], clip: float | None, scaled: bool = True
+        self,
+        optimizer: torch.optim.Optimizer,
+        parameters: list[Tensor],
+        clip: float | None,
+        scaled: bool = True,
     ) -> dict[str, Any]:
         scaled = scaled and self.scaler.is_enabled()
         if scaled:

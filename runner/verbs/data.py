@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner import schema
-from runner.compose import Composer
+from runner.compose import Composer, plain
 from runner.errors import ConfigError, nearest
 from runner.registry import Found
 from runner.settings import RootSettings
@@ -24,20 +24,20 @@ def main(words: list[str]) -> int:
         print(HELP, end="")
         return 0 if words else 2
     if words[0] not in ("fetch", "verify"):
-        raise ConfigError(f"run data {words[0]}: there is no such action{nearest(words[0], ['fetch', 'verify'])}")
+        raise ConfigError(
+            f"run data {words[0]}: there is no such action{nearest(words[0], ['fetch', 'verify'])}"
+        )
     if len(words) < 2 or "=" in words[1]:
         raise ConfigError(f"run data {words[0]} needs the name of a data set; `run list datasets` shows them")
     composer = Composer([f"dataset={words[1]}", *words[2:]])
     found = composer.registry.dataset(words[1])
     tree = composer.tree(composer.words)
-    from omegaconf import OmegaConf
-
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(tree, [key for key in tree if key != "hydra"]), resolve=True)
-    assert isinstance(plain, dict)
-    root = {key: value for key, value in plain.items() if key not in ("method", "dataset")}
-    settings = schema.build(RootSettings, {str(k): v for k, v in root.items()}, "", "conf/config.yaml")
-    config = schema.build(found.entry.config, plain["dataset"], "dataset", f"conf/dataset/{words[1]}.yaml")
-    return fetch(found, config, settings) if words[0] == "fetch" else verify(found, config, settings)
+    config = plain(tree)
+    root = {key: value for key, value in config.items() if key not in ("method", "dataset")}
+    settings = schema.build(RootSettings, root, "", "conf/config.yaml")
+    file = f"conf/dataset/{words[1]}.yaml"
+    chosen = schema.build(found.entry.config, config["dataset"], "dataset", file)
+    return fetch(found, chosen, settings) if words[0] == "fetch" else verify(found, chosen, settings)
 
 
 def fetch(found: Found, config: Any, settings: RootSettings) -> int:

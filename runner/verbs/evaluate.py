@@ -15,8 +15,8 @@ from runner.registry import Registry
 def from_checkpoint(composer: Composer) -> Composed | None:
     """The finished run's configuration with the command's words on top; None where no `checkpoint=` is given.
 
-    Only the tasks that look at a finished run take its configuration over; training that starts from a checkpoint keeps
-    its own.
+    Only the tasks that look at a finished run take its configuration over; training that starts from a
+    checkpoint keeps its own.
     """
     given = {str(override.key_or_group): override for override in composer.overrides}
     task = given["task"].value() if "task" in given else "train"
@@ -26,9 +26,14 @@ def from_checkpoint(composer: Composer) -> Composed | None:
     config, choices, saved = folder.read_config(home)
     for group in ("method", "preset", "experiment"):
         if group in given and given[group].value() != choices[group]:
-            raise ConfigError(f"{group}={given[group].value()} does not go with checkpoint={home}, a run of {choices[group]}")
+            raise ConfigError(
+                f"{group}={given[group].value()} does not go with checkpoint={home}: {choices[group]}"
+            )
     composer.registry = _registry(composer, config)
-    words = [f"method={choices['method']}", *(w for w in composer.words if w.partition("=")[0] not in ("method", "preset"))]
+    words = [
+        f"method={choices['method']}",
+        *(w for w in composer.words if w.partition("=")[0] not in ("method", "preset")),
+    ]
     now = composer.compose(words)
     merged = OmegaConf.create(config)
     for key in given:

@@ -40,7 +40,11 @@ def rows(section: str, composer: Composer) -> list[tuple[str, str]]:
     if section == "datasets":
         return [(f"dataset={name}", found.entry.summary) for name, found in registry.datasets().items()]
     group = section.rstrip("s")
-    return [(f"{group}={name}", about(group, name, composer)) for name in composer.options(group) if name != "none"]
+    return [
+        (f"{group}={name}", about(group, name, composer))
+        for name in composer.options(group)
+        if name != "none"
+    ]
 
 
 def about(group: str, name: str, composer: Composer) -> str:

@@ -43,7 +43,9 @@ def composed_of(place: Path, words: list[str]) -> Composed:
     for override in parse(words):
         key = str(override.key_or_group)
         if not key.startswith("data.") or OmegaConf.select(merged, key, default=words) is words:
-            raise ConfigError(f"{key} cannot be changed when a run is resumed; only data.root, data.mirror and the like can")
+            raise ConfigError(
+                f"{key} cannot be changed when a run is resumed; only data.root, data.mirror and the like can"
+            )
         OmegaConf.update(merged, key, override.value())
     plain = OmegaConf.to_container(merged)
     assert isinstance(plain, dict)

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from methods.realnvp.network import ShiftNorm2d
+
 
 def conv(
     in_channels: int, out_channels: int, kernel: int, bias: bool = True, scale: bool = False
@@ -226,9 +228,10 @@ def _load_coupling(ours: MaskedCoupling, theirs: nn.Module) -> None:
     modules = dict(theirs.net.named_modules())
     for name, module in ours.net.named_modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.bias.copy_(modules[name].bias)
-            module.running_mean.copy_(modules[name].running_mean)
-            module.running_var.copy_(modules[name].running_var)
+            theirs_norm = modules[name] if isinstance(modules[name], ShiftNorm2d) else modules[name][0]
+            module.bias.copy_(theirs_norm.bias)
+            module.running_mean.copy_(theirs_norm.running_mean)
+            module.running_var.copy_(theirs_norm.running_var)
         elif hasattr(module, "parametrizations"):
             module.parametrizations.weight.original0.copy_(modules[name].magnitude[:, None, None, None])
             module.parametrizations.weight.original1.copy_(modules[name].direction)

@@ -93,7 +93,7 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def write_sweep(folder: Path) -> Path:
-    """Nine runs; of the slowest rate one failed with a NaN, one has no result; all logs end in a torn line."""
+    """Nine runs; of the slowest rate one failed with a NaN, one has no result; all logs end torn."""
     writer = RunWriter(folder)
     for rate in RATES:
         for seed in SEEDS:
