@@ -85,11 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The console script; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     own_first()
-    full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"
     try:
         return dispatch(argv)
     except ConfigError as error:
-        if full not in (None, "", "0"):
+        if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0"):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -248,9 +248,11 @@ def _check_fit(composed: Composed) -> None:
         able = sorted(
             name for name, f in composed.registry.datasets().items() if method.needs in f.entry.kinds
         )
+        others = ", ".join(able) or "no data set here is of that kind"
+        kinds = " or ".join(dataset.kinds)
         raise ConfigError(
-            f"dataset={dataset.name} is data of the kind {' or '.join(dataset.kinds)}, but "
-            f"method={method.name} needs {method.needs}: {', '.join(able) or 'no data set here is of that kind'}"
+            f"dataset={dataset.name} is data of the kind {kinds}, but method={method.name} needs "
+            f"{method.needs}: {others}"
         )
     if composed.root.task not in method.tasks:
         task = composed.root.task

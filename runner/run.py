@@ -19,6 +19,7 @@ from runner import console, device, folder
 from runner.access import access
 from runner.api import Stage, TrainStage
 from runner.compose import Composed
+from runner.engine import store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context
 from runner.engine.evaluation import Evaluator, finite, floats
@@ -126,6 +127,7 @@ def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, 
             return Outcome(
                 place, metrics=earlier["metrics"], steps=earlier["steps"], seconds=earlier["seconds"]
             )
+        store.sweep(place)
         folder.write_config(place, composed.config, composed.choices, composed.overrides)
         with _caught(outcome):
             context = prepare()

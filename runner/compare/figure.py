@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from runner.compare.curves import Curve
 from runner.compare.group import Comparison
 from runner.compare.panels import Line, Panel, Seed
 
@@ -21,7 +22,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
 MOST_PANELS = 12
 MOST_LEGEND = 42
-_ENDS = {"failed": "x"}
 
 
 def draw(panels: Sequence[Panel], comparison: Comparison, log: bool, log_x: bool) -> bytes:
@@ -54,41 +54,47 @@ def _draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
     axes.tick_params(labelsize=9)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
+    lowest = _lowest(panel, "values")
+    floor = lowest if log and lowest > 0 else -math.inf
     for position, line in panel.lines.items():
-        _draw_line(axes, line, style(position))
-    if log and _positive(panel, "values"):
+        _draw_band(axes, line, style(position), floor, alpha=0.2 if len(panel.lines) < 8 else 0.1)
+        _draw_singles(axes, line, style(position)["color"])
+    if log and lowest > 0:
         axes.set_yscale("log")
     elif log:
         axes.set_title("linear: not all positive", fontsize=8, loc="right", color="#6E6E6E")
     if log_x:
-        axes.set_xscale("log" if _positive(panel, "steps") else "symlog")
+        axes.set_xscale("log" if _lowest(panel, "steps") > 0 else "symlog")
 
 
-def _draw_line(axes: Any, line: Line, look: dict[str, Any]) -> None:
+def _draw_band(axes: Any, line: Line, look: dict[str, Any], floor: float, alpha: float) -> None:
     band = line.band
-    if band is not None:
-        marker = "o" if len(band.steps) == 1 else None
-        axes.plot(band.steps, band.mean, linewidth=1.6, marker=marker, markersize=4, zorder=3, **look)
-        if band.sd is not None:
-            low, high = band.mean - band.sd, band.mean + band.sd
-            axes.fill_between(band.steps, low, high, color=look["color"], alpha=0.2, linewidth=0)
+    if band is None:
+        return
+    marker = "o" if len(band.steps) == 1 else None
+    axes.plot(band.steps, band.mean, linewidth=1.6, marker=marker, markersize=4, zorder=3, **look)
+    if band.sd is not None:
+        # on a logarithmic axis a band that reaches below zero ends at the lowest value there is
+        low, high = np.maximum(band.mean - band.sd, floor), band.mean + band.sd
+        axes.fill_between(band.steps, low, high, color=look["color"], alpha=alpha, linewidth=0)
+
+
+def _draw_singles(axes: Any, line: Line, colour: str) -> None:
+    for curve in filter(None, (_single(line, seed) for seed in line.seeds)):
+        axes.plot(curve.steps, curve.values, linewidth=0.8, color=colour, alpha=0.8, zorder=2)
     for seed in line.seeds:
-        curve = seed.curve.after(band.steps[-1]) if seed.counted and band is not None else seed.curve
-        if len(curve.steps) > 1 or not seed.counted:
-            _draw_seed(axes, seed, curve.steps, curve.values, look["color"])
+        if seed.run.status != "completed":
+            end = seed.curve.steps[-1:], seed.curve.values[-1:]
+            mark = "x" if seed.run.status == "failed" else "o"
+            axes.plot(*end, mark, color=colour, markersize=5, fillstyle="none", zorder=4)
 
 
-def _draw_seed(axes: Any, seed: Seed, steps: Any, values: Any, colour: str) -> None:
-    axes.plot(steps, values, linewidth=0.8, color=colour, alpha=0.8, zorder=2)
-    if seed.run.status != "completed":
-        axes.plot(
-            steps[-1:],
-            values[-1:],
-            _ENDS.get(seed.run.status, "o"),
-            color=colour,
-            markersize=5,
-            fillstyle="none",
-        )
+def _single(line: Line, seed: Seed) -> Curve | None:
+    """What the mean does not contain of a run: all of it, or what comes after the mean's last step."""
+    if not seed.counted or line.band is None:
+        return seed.curve
+    rest = seed.curve.after(line.band.steps[-1])
+    return rest if len(rest.steps) > 1 else None
 
 
 def _legend(comparison: Comparison, columns: int) -> list[tuple[Line2D, str]]:
@@ -127,13 +133,14 @@ def _draw_legend(figure: Figure, legend: list[tuple[Line2D, str]], columns: int,
 
 
 def _explanation(panels: Sequence[Panel], comparison: Comparison) -> str:
+    lines = [line for panel in panels[:MOST_PANELS] for line in panel.lines.values()]
     words = []
-    if any(len(group.counted) > 1 for group in comparison.configurations):
+    if any(line.band is not None and line.band.n > 1 for line in lines):
         words.append("line and band: mean and standard deviation of n runs")
-    if any(
-        run not in group.counted or group.partial for group in comparison.configurations for run in group.runs
-    ):
-        words.append("thin: not in the mean; x failed, o unfinished")
+    if any(_single(line, seed) for line in lines for seed in line.seeds):
+        words.append("thin: single runs outside the mean")
+    if any(seed.run.status != "completed" for line in lines for seed in line.seeds):
+        words.append("x failed, o unfinished")
     if len(panels) > MOST_PANELS:
         words.append(f"{MOST_PANELS} of {len(panels)} metrics")
     if len(comparison.configurations) > MOST_LEGEND:
@@ -145,8 +152,8 @@ def _explanation(panels: Sequence[Panel], comparison: Comparison) -> str:
     return " · ".join(words)
 
 
-def _positive(panel: Panel, what: str) -> bool:
-    return all((getattr(seed.curve, what) > 0).all() for line in panel.lines.values() for seed in line.seeds)
+def _lowest(panel: Panel, what: str) -> float:
+    return float(min(getattr(seed.curve, what).min() for line in panel.lines.values() for seed in line.seeds))
 
 
 def _png(figure: Figure) -> bytes:

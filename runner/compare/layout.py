@@ -10,6 +10,7 @@ from dataclasses import dataclass
 GAP = "  "
 NARROWEST = 24
 WIDEST_CELL = 44
+NO_BREAK = "\u00a0"
 MOST_NAMES = 6
 
 
@@ -68,13 +69,14 @@ def lay_out_values(values: Mapping[str, Mapping[str, Sequence[str]]], width: int
 
 
 def _few(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return "; ".join(names) if more <= 1 else f"{'; '.join(names[:MOST_NAMES])}; and {more} more"
+    whole = [name.replace(" ", NO_BREAK) for name in names]
+    more = len(whole) - MOST_NAMES
+    return "; ".join(whole) if more <= 1 else f"{'; '.join(whole[:MOST_NAMES])}; and {more} more"
 
 
 def _wrapped(start: str, text: str, width: int) -> list[str]:
-    lines = textwrap.wrap(f"{start}{GAP}{text}", width, subsequent_indent=" " * 8, drop_whitespace=True)
-    return [cut(line, width) for line in lines]
+    lines = textwrap.wrap(f"{start}{GAP}{text}", width, subsequent_indent=" " * 8)
+    return [cut(line.replace(NO_BREAK, " "), width) for line in lines]
 
 
 def _too_wide(columns: Sequence[Column], width: int) -> bool:

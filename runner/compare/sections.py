@@ -32,17 +32,17 @@ def results(comparison: Comparison, metrics: Sequence[str]) -> str:
 
 
 def runs(comparison: Comparison, metrics: Sequence[str]) -> str:
-    """A sortable table with a row per run, its error below its status."""
+    """A sortable table with a row per run."""
     rows = []
     for position, group in enumerate(comparison.configurations):
         for run in group.runs:
             numbers = [(show_value(run, name), run.metrics.get(name)) for name in metrics]
             one = Configuration(group.name, group.config, [run])
             seed = (show(run.seed), run.seed if type(run.seed) is int else None)
-            status = (f"{run.status}: {run.error}" if run.error else run.status, None)
-            cells = [(group.name, None), seed, status, _steps(one), *numbers, _time(one)]
+            end = [_time(one), (run.error or "", None)]
+            cells = [(group.name, None), seed, _status(one), _steps(one), *numbers, *end]
             rows.append(_row(position, comparison.names[run.folder], cells))
-    return _table(["run", "configuration", "seed", "status", "steps", *metrics, "time"], rows)
+    return _table(["run", "configuration", "seed", "status", "steps", *metrics, "time", "error"], rows)
 
 
 def differences(comparison: Comparison) -> str:
@@ -50,7 +50,7 @@ def differences(comparison: Comparison) -> str:
     if not comparison.keys:
         return "<p>There is one configuration: nothing differs.</p>"
     groups = comparison.configurations
-    heads = [f"{_swatch(place)}{escape(group.name)}" for place, group in enumerate(groups)]
+    heads = [_label(place, group.name) for place, group in enumerate(groups)]
     rows = [(key, [show(group.config.get(key, ABSENT)) for group in groups]) for key in comparison.keys]
     return _plain_table(["key", *heads], rows)
 
@@ -106,18 +106,16 @@ def _time(group: Configuration) -> Cell:
 
 
 def _row(position: int, name: str, cells: Sequence[Cell]) -> str:
-    return f'<tr><th scope="row">{_swatch(position)}{escape(name)}</th>{"".join(map(_cell, cells))}</tr>'
+    return f'<tr><th scope="row">{_label(position, name)}</th>{"".join(map(_cell, cells))}</tr>'
 
 
 def _cell(cell: Cell) -> str:
     text, number = cell
     if text == "-":
         return '<td class="number">-</td>'
-    return (
-        f"<td>{escape(text)}</td>"
-        if number is None
-        else f'<td class="number" data-sort="{number!r}">{escape(text)}</td>'
-    )
+    if number is None:
+        return f'<td><span class="words">{escape(text)}</span></td>'
+    return f'<td class="number" data-sort="{number!r}">{escape(text)}</td>'
 
 
 def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
@@ -142,9 +140,9 @@ def _scroll(table: str) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="table">{table}</div>'
 
 
-def _swatch(position: int) -> str:
+def _label(position: int, name: str) -> str:
+    """A name beside the line that the chart draws for the configuration at `position`."""
     turn, colour = divmod(position, _COLOURS)
     line = '<line x1="1" y1="5" x2="27" y2="5"/>'
-    return (
-        f'<svg class="swatch c{colour} d{turn % _DASHES}" viewBox="0 0 28 10" aria-hidden="true">{line}</svg>'
-    )
+    look = f'class="swatch c{colour} d{turn % _DASHES}" viewBox="0 0 28 10" aria-hidden="true"'
+    return f'<span class="label"><svg {look}>{line}</svg><span>{escape(name)}</span></span>'

@@ -18,9 +18,10 @@ class Averages:
 
     def __init__(self, modules: Mapping[str, nn.Module], decay: float) -> None:
         self.decay, self.steps = decay, 0
-        named = [(f"{m}.{p}", v) for m, module in modules.items() for p, v in module.named_parameters()]
-        self._parameters = dict(named)
-        self.values = {name: parameter.detach().clone() for name, parameter in named}
+        named = {v: f"{m}.{p}" for m, module in modules.items() for p, v in module.named_parameters()}
+        # By parameter first: two modules may share some, and swapping those twice would undo it.
+        self._parameters = {name: parameter for parameter, name in named.items()}
+        self.values = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
 
     @torch.no_grad()
     def update(self) -> None:

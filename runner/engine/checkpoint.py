@@ -46,7 +46,8 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     content = plain(dict(state))
 
     def write(temporary: Path) -> None:
-        torch.save(content, temporary)
+        with temporary.open("wb") as file:  # given a path, torch would write the temporary name into the file
+            torch.save(content, file)
         verify(temporary)
 
     atomic.replace(path, write)

@@ -39,6 +39,7 @@ class Blocks:
         finally:
             progress.close()
         self._stop.check()
+        self._stream.seed((int(series) << 24) + count)  # the same whether or not a block was done just now
 
     def _done(self) -> dict[str, int]:
         return dict(json.loads(self._record.read_text())) if self._record.is_file() else {}

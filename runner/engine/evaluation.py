@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy
@@ -28,12 +28,9 @@ class Evaluator:
         """Seeds for `purpose`, puts averages in place, and sees to it that nothing is changed inside."""
         Stream(self.seed, self.stage.name, purpose).seed()
         tracked = getattr(self.stage, "tracked", {})
-        with unchanged(tracked, f"{purpose} of stage {self.stage.name}"):
-            if self.averages is None:
-                yield
-            else:
-                with self.averages.applied():
-                    yield
+        averages = self.averages.applied() if self.averages is not None else nullcontext()
+        with averages, unchanged(tracked, f"{purpose} of stage {self.stage.name}"):
+            yield
 
     def metrics(self, split: str) -> dict[str, float]:
         """`Stage.evaluate` of `split` as floats; raises ValueError for a metric that is no single number."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,6 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from runner.api import TrainStage
 from runner.engine import tree
 from runner.engine.seeding import Stream
+
+PR_SET_PDEATHSIG = 1
 
 
 class _Steps(Dataset[Any]):
@@ -66,13 +70,16 @@ class Feed:
             batch_size=None,
             sampler=order,
             num_workers=self.workers,
-            worker_init_fn=_ignore_stop_signals,
+            worker_init_fn=_begin_worker,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # its own, so that starting workers draws nothing from the default one
         )
 
 
-def _ignore_stop_signals(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
+    if sys.platform == "linux":
+        # End with the run, however it ends: a worker that outlives a kill holds the lock of the run's folder.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # A terminal sends Ctrl-C to the whole group; the loop decides when to stop and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """What a run writes down as it goes: `metrics.jsonl` for machines, one TensorBoard event file for eyes.
 
 Both are append-only and can be cut back to an earlier position, so that a resumed run's log equals an unbroken one's.
-`metrics.jsonl` holds no times; speed and time go to TensorBoard alone.
+`metrics.jsonl` holds no times; they go to TensorBoard alone, and are lost where a curve is replayed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Log(Protocol):
 
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None: ...
 
-    def picture(self, name: str, step: int, png: bytes) -> None: ...
+    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None: ...
 
     def sync(self) -> Position: ...
 
@@ -51,10 +51,25 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                     yield json.loads(text)
 
 
+class Silent:
+    """A log that keeps nothing, for what is in the journal already."""
+
+    def write(self, stage: str, step: int, metrics: Mapping[str, float], prefix: str = "") -> None: ...
+
+    def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None: ...
+
+    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None: ...
+
+    def rewind(self, position: Position) -> None: ...
+
+    def sync(self) -> Position:
+        return {}
+
+
 class Journal:
     """The log of a run's folder.
 
-    Each line's metrics also become TensorBoard scalars under `prefix + name`.
+    Each line's metrics also become TensorBoard scalars under `prefix + name`; where there is a prefix, it names the stage.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,17 +78,16 @@ class Journal:
         self._events = Events(folder)
 
     def write(self, stage: str, step: int, metrics: Mapping[str, float], prefix: str = "") -> None:
-        self._metrics.write(line(stage, step, metrics))
+        self._metrics.write(line(prefix.rstrip("/") or stage, step, metrics))
         self._metrics.flush()
         self._events.scalars(step, {prefix + name: value for name, value in metrics.items()})
 
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None:
         self._events.scalars(step, {prefix + name: value for name, value in values.items()})
 
-    def picture(self, name: str, step: int, png: bytes) -> None:
-        (self.folder / "figures").mkdir(exist_ok=True)
-        write_bytes(self.folder / "figures" / f"{name}.png", png)
-        self._events.image(step, name, png)
+    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None:
+        _keep_picture(self.folder, (prefix + name).replace("/", "-"), png)
+        self._events.image(step, prefix + name, png)
 
     def sync(self) -> Position:
         """Puts everything written on disk and returns how far it reaches."""
@@ -97,7 +111,7 @@ class Curve:
     depend on which of its stages were computed before.
     """
 
-    def __init__(self, folder: Path, journal: Journal, start: Position, prefix: str) -> None:
+    def __init__(self, folder: Path, journal: Log, start: Position, prefix: str) -> None:
         self._file = _appending(folder / METRICS)
         self._folder, self._journal, self._start, self._prefix = folder, journal, start, prefix
 
@@ -109,10 +123,9 @@ class Curve:
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None:
         self._journal.speed(step, values, prefix)
 
-    def picture(self, name: str, step: int, png: bytes) -> None:
-        (self._folder / "figures").mkdir(exist_ok=True)
-        write_bytes(self._folder / "figures" / f"{name}.png", png)
-        self._journal.picture(name, step, png)
+    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None:
+        _keep_picture(self._folder, name, png)
+        self._journal.picture(name, step, png, prefix)
 
     def sync(self) -> Position:
         return {"metrics": _synced(self._file)}
@@ -120,21 +133,26 @@ class Curve:
     def rewind(self, position: Position) -> None:
         _cut(self._file, position.get("metrics", 0))
         self._journal.rewind(self._start)
-        replay(self._folder, self._journal, self._prefix)
+        replay(self._folder, self._journal, self._prefix, pictures=False)
 
     def close(self) -> None:
         self.sync()
         self._file.close()
 
 
-def replay(folder: Path, journal: Journal, prefix: str) -> None:
-    """Writes a finished stage's curve and pictures into the run's journal."""
+def replay(folder: Path, journal: Log, prefix: str, pictures: bool = True) -> None:
+    """Writes a stage's curve, and the pictures that it ended with, into the run's journal."""
     step = 0
     for entry in read(folder / METRICS):
         stage, step = entry.pop("stage"), entry.pop("step")
         journal.write(stage, step, {k: math.nan if v is None else v for k, v in entry.items()}, prefix)
-    for picture in sorted((folder / "figures").glob("*.png")):
-        journal.picture(picture.stem, step, picture.read_bytes())
+    for picture in sorted((folder / "figures").glob("*.png")) if pictures else ():
+        journal.picture(picture.stem, step, picture.read_bytes(), prefix)
+
+
+def _keep_picture(folder: Path, name: str, png: bytes) -> None:
+    (folder / "figures").mkdir(exist_ok=True)
+    write_bytes(folder / "figures" / f"{name}.png", png)
 
 
 class Events:

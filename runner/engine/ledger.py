@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +12,48 @@ from runner import atomic
 NAME = "progress.json"
 
 
+@dataclass(frozen=True)
+class Finished:
+    """What a stage came to: its metrics, the steps it took and the numbers that it trained."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+    parameters: int = 0
+
+
 class Ledger:
     """The `progress.json` of a run's folder, written whole at every change.
 
     Attributes:
-        stages: metrics, steps and parameters of the finished stages, by name.
-        artifacts: folders of the finished artifacts, by name.
-        journal: how far the journal reached after the last of them.
+        stages: what the finished stages came to, by name.
+        journal: how far the journal reached after the last of them, and after the last artifact.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
-        saved = json.loads(self._path.read_text()) if self._path.is_file() else {}
-        self.stages: dict[str, dict[str, Any]] = saved.get("stages", {})
-        self.artifacts: dict[str, str] = saved.get("artifacts", {})
+        self._folder, self._path = folder.resolve(), folder / NAME
+        saved: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        self.stages = {name: Finished(**value) for name, value in saved.get("stages", {}).items()}
+        self._artifacts: dict[str, str] = saved.get("artifacts", {})
         self.journal: dict[str, int] = saved.get("journal", {})
 
-    def note_artifact(self, label: str, folder: Path, journal: dict[str, int]) -> None:
-        """The artifact `label` is whole and its curve is in the journal."""
-        self.artifacts[label] = str(folder)
+    def artifact(self, label: str) -> Path | None:
+        """Folder of the artifact noted under `label`."""
+        noted = self._artifacts.get(label)
+        return None if noted is None else self._folder / noted
+
+    def note_artifact(self, label: str, place: Path, journal: dict[str, int]) -> None:
+        """The artifact `label` is whole and its curve is in the journal; inside the run its path is noted from there."""
+        place = place.resolve()
+        inside = place.is_relative_to(self._folder)
+        self._artifacts[label] = str(place.relative_to(self._folder) if inside else place)
         self._write(journal)
 
-    def finish_stage(
-        self, name: str, metrics: Mapping[str, float], steps: int, parameters: int, journal: dict[str, int]
-    ) -> None:
+    def finish_stage(self, name: str, finished: Finished, journal: dict[str, int]) -> None:
         """The stage `name` is finished."""
-        self.stages[name] = {"metrics": dict(metrics), "steps": steps, "parameters": parameters}
+        self.stages[name] = finished
         self._write(journal)
 
     def _write(self, journal: dict[str, int]) -> None:
         self.journal = journal
-        value = {"stages": self.stages, "artifacts": self.artifacts, "journal": self.journal}
-        atomic.write_json(self._path, value)
+        stages = {name: vars(finished) for name, finished in self.stages.items()}
+        atomic.write_json(self._path, {"stages": stages, "artifacts": self._artifacts, "journal": journal})

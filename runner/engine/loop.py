@@ -90,9 +90,15 @@ class Training:
                 module.compile()
 
     @property
+    def label(self) -> str:
+        """What the stage is called in this run's log."""
+        return self.prefix.rstrip("/") or self.stage.name
+
+    @property
     def parameters(self) -> int:
-        """Number of trained numbers."""
-        return sum(p.numel() for m in guard.modules_of(self.stage.tracked).values() for p in m.parameters())
+        """Number of trained numbers; those that tracked modules share count once."""
+        modules = guard.modules_of(self.stage.tracked).values()
+        return sum(p.numel() for p in {p for module in modules for p in module.parameters()})
 
     def run(self) -> dict[str, float]:
         """Trains to the end, from the last checkpoint where there is one; returns the final metrics."""
@@ -108,9 +114,9 @@ class Training:
 
     def _train(self, began: float) -> None:
         state, context = self.state, self.context
-        log.info("%s: %s steps, %s parameters", self.stage.name, f"{self.length:,}", f"{self.parameters:,}")
+        log.info("%s: %s steps, %s parameters", self.label, f"{self.length:,}", f"{self.parameters:,}")
         if state.step:
-            log.info("%s: going on after step %d", self.stage.name, state.step)
+            log.info("%s: going on after step %d", self.label, state.step)
             self._after_step(began)
         batches = context.feed.steps(
             self.stage,
@@ -120,7 +126,7 @@ class Training:
             context.debug.overfit,
         )
         noise = Stream(context.seed, self.stage.name, "step")
-        progress = Progress(self.prefix + self.stage.name, state.step, self.length)
+        progress = Progress(self.label, state.step, self.length)
         estimate = Estimate(self.length - state.step, context)
         with Profiler(context.debug.profile, self.folder.parent / "figures") as profiler, self._strict():
             try:
@@ -193,23 +199,19 @@ class Training:
             and state.seconds > 60 * trainer.max_minutes
             and not state.finished
         ):
-            log.info(
-                "%s: trainer.max_minutes=%g is over at step %d",
-                self.stage.name,
-                trainer.max_minutes,
-                state.step,
-            )
+            log.info("%s: trainer.max_minutes=%g is over at step %d", self.label, trainer.max_minutes, state.step)
             state.finished = True
         last = state.finished or state.step == self.length
-        if progress is not None and (state.step % trainer.log_every == 0 or last):
+        if progress is not None and (last or self._due(trainer.log_every)):
             self._log(progress)
-        if state.evaluated < state.step and (
-            last or self._due(trainer.eval_every) or self._due(trainer.select_every)
-        ):
+        looks = last or self._due(trainer.eval_every) or self._due(trainer.select_every)
+        looks = looks and state.evaluated < state.step
+        if looks:
             self._evaluate(last)
         if state.drawn < state.step and self._due(trainer.figures_every) and not last:
             self._draw()
-        if progress is not None and (state.step % trainer.checkpoint_every == 0 or last or state.finished):
+        saves = last or state.finished or self._due(trainer.checkpoint_every)
+        if saves and (looks or progress is not None):
             self._save("last")
         self.context.stop.check()
 
@@ -221,9 +223,9 @@ class Training:
         means = {f"train/{name}": float(total) / count for name, (total, count) in self.window.items()}
         self.window = {}
         step = self.state.step
-        self.sink.write(self.stage.name, step, means, self.prefix)
         rates = {f"rate/{name}": rate for name, rate in self.stage.rates(step - 1).items()}
-        self.sink.speed(step, {**rates, "time/seconds": self.state.seconds}, self.prefix)
+        self.sink.write(self.stage.name, step, {**means, **rates}, self.prefix)
+        self.sink.speed(step, {"time/seconds": self.state.seconds}, self.prefix)
         progress.show(step, means)
 
     def _evaluate(self, last: bool) -> None:
@@ -233,7 +235,7 @@ class Training:
         if metrics:
             self.sink.write(stage.name, state.step, metrics, self.prefix)
             shown = "  ".join(f"{name} {number(value)}" for name, value in metrics.items())
-            log.info("%s %d/%d  %s", self.prefix + stage.name, state.step, self.length, shown)
+            log.info("%s %d/%d  %s", self.label, state.step, self.length, shown)
         every = self.context.trainer.select_every or self.context.trainer.eval_every
         if stage.monitor in metrics and (last or self._due(every)):
             self._select(metrics[stage.monitor])
@@ -248,15 +250,13 @@ class Training:
             return
         state.waited += 1
         if patience is not None and state.waited >= patience:
-            log.info(
-                "%s: no better %s in %d looks; stopping early", self.stage.name, self.stage.monitor, patience
-            )
+            log.info("%s: no better %s in %d looks; stopping early", self.label, self.stage.monitor, patience)
             state.finished = True
 
     def _draw(self) -> None:
         self.state.drawn = self.state.step
         for name, data in self.evaluator.figures().items():
-            self.sink.picture(name, self.state.step, data)
+            self.sink.picture(name, self.state.step, data, self.prefix)
 
     def _content(self) -> dict[str, Any]:
         tracked = {name: value.state_dict() for name, value in self.stage.tracked.items()}
@@ -300,15 +300,12 @@ class Training:
         best = trainer.keep_best and state.best is not None and (self.folder / "best.pt").is_file()
         if best:
             self.load(checkpoint.load(self.folder / "best.pt"))
-            log.info(
-                "%s: the best weights are those of step %d", self.prefix + self.stage.name, state.best_step
-            )
+            log.info("%s: the best weights are those of step %d", self.label, state.best_step)
         metrics = self.evaluator.metrics("validation") | self.evaluator.metrics("test")
-        self.sink.write(
-            self.stage.name, state.step, {f"final/{k}": v for k, v in metrics.items()}, self.prefix
-        )
+        final = {f"final/{name}": value for name, value in metrics.items()}
+        self.sink.write(self.stage.name, state.step, final, self.prefix)
         for name, data in self.evaluator.figures().items():
-            self.sink.picture(name, state.step, data)
+            self.sink.picture(name, state.step, data, self.prefix)
         return finite(metrics)
 
     def export(self, folder: Path) -> None:

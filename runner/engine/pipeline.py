@@ -17,13 +17,14 @@ from runner.engine import checkpoint, store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context
 from runner.engine.evaluation import Evaluator, finite, floats
-from runner.engine.journal import METRICS, Curve, Journal, read, replay
-from runner.engine.ledger import Ledger
+from runner.engine.journal import METRICS, Curve, Journal, Log, Silent, read, replay
+from runner.engine.ledger import Finished, Ledger
 from runner.engine.loop import Training, length
 from runner.engine.seeding import Stream, derive
 from runner.errors import ConfigError
 
 log = logging.getLogger("reclaim")
+BEST_FIRST = ("best.pt", "last.pt")
 
 
 class Pipeline:
@@ -51,46 +52,47 @@ class Pipeline:
         self.ledger, self.base = ledger, base
         self.stages = make_method(composed).stages()
         self.steps = self.parameters = 0
+        self._sources: dict[str, Artifact] = {}
 
     def train(self) -> dict[str, float]:
         """Runs what is not yet done; returns the metrics of all stages, the earlier ones' prefixed by their names."""
         metrics: dict[str, float] = {}
         for stage in self.stages:
             if stage.name not in self.ledger.stages:
-                found = self._run(stage)
-                self.ledger.finish_stage(stage.name, found, self.steps, self.parameters, self.journal.sync())
-            record = self.ledger.stages[stage.name]
-            self.steps, self.parameters = record["steps"], record["parameters"]
-            metrics |= {self._prefix(stage) + name: value for name, value in record["metrics"].items()}
+                self.ledger.finish_stage(stage.name, self._run(stage), self.journal.sync())
+            result = self.ledger.stages[stage.name]
+            self.steps, self.parameters = self.steps + result.steps, result.parameters or self.parameters
+            metrics |= {self._prefix(stage) + name: value for name, value in result.metrics.items()}
         return metrics
 
     def _prefix(self, stage: Stage) -> str:
         return "" if stage is self.stages[-1] and not self.base else f"{self.base}{stage.name}/"
 
-    def _run(self, stage: Stage) -> dict[str, float]:
+    def _run(self, stage: Stage) -> Finished:
         if stage is self.stages[-1] and isinstance(stage, TrainStage):
             return self._train_here(stage)
-        return dict(self.artifact(stage).metrics)
+        return store.finished(self.artifact(stage))
 
-    def _train_here(self, stage: TrainStage) -> dict[str, float]:
+    def _train_here(self, stage: TrainStage) -> Finished:
         """The last stage trains in the run's own folder."""
         inputs = self.inputs(stage)
         sink = From(self.journal, self.ledger.journal)
         training = Training(stage, inputs, self.context, self.home, sink, "")
-        metrics = training.run()
-        self.steps, self.parameters = self.steps + training.state.step, training.parameters
+        result = Finished(training.run(), training.state.step, training.parameters)
         if stage.name in self._shared():
-            self._share(stage, training, metrics)
-        return metrics
+            self._share(stage, training, result)
+        return result
 
-    def _share(self, stage: TrainStage, training: Training, metrics: dict[str, float]) -> None:
+    def _share(self, stage: TrainStage, training: Training, result: Finished) -> None:
         folder = self.place(stage)
+        work = folder.with_name(folder.name + ".work")
         with self._lock(folder):
-            if store.read(folder) is None:
-                work = _fresh(folder.with_name(folder.name + ".work"))
+            if store.settle(work, folder) is None:
+                shutil.rmtree(work, ignore_errors=True)
+                work.mkdir(parents=True)
                 (work / METRICS).write_bytes(self._own_curve(stage))
                 training.export(work)
-                store.finish(work, folder, metrics)
+                store.finish(work, folder, result)
 
     def _own_curve(self, stage: Stage) -> bytes:
         entries = [entry for entry in read(self.home / METRICS) if entry["stage"] == stage.name]
@@ -119,6 +121,7 @@ class Pipeline:
 
     def _key(self, stage: Stage) -> str:
         context, trainer = self.context, dataclasses.asdict(self.context.trainer)
+        dataset = dataclasses.asdict(self.composed.dataset_config)
         unimportant = {"log_every", "checkpoint_every", "figures_every"}
         inputs = {name: store.content_of(artifact) for name, artifact in self._artifacts(stage).items()}
         module = sys.modules[type(stage).__module__]
@@ -128,7 +131,7 @@ class Pipeline:
                 "config": stage.config,
                 "code": store.hash_code(module.__file__),
                 "data": context.data.checksum,
-                "batch_size": context.batch_size,
+                "dataset": {k: v for k, v in dataset.items() if k not in ("path", "in_memory")},
                 "seed": context.seed,
                 "trainer": {k: v for k, v in trainer.items() if k not in unimportant},
                 "debug": dataclasses.asdict(context.debug),
@@ -156,7 +159,10 @@ class Pipeline:
 
     def _need(self, stage: Stage, name: str, source: Source | None) -> Artifact:
         if source is not None:
-            return self.from_source(name, source)
+            label = f"{stage.name}/{name}"
+            if label not in self._sources:
+                self._sources[label] = self.from_source(name, source)
+            return self._sources[label]
         for earlier in self.stages:
             if earlier.name == name:
                 return self.artifact(earlier)
@@ -190,20 +196,26 @@ class Pipeline:
     def artifact(self, stage: Stage) -> Artifact:
         """The finished result of a stage; one that is already there is taken up with its curve, once."""
         label = f"{self.base}{stage.name}"
-        noted = self.ledger.artifacts.get(label)
-        if noted is not None and (found := store.read(Path(noted))) is not None:
+        noted = self.ledger.artifact(label)
+        if noted is not None and (found := store.read(noted)) is not None:
             return found
         artifacts = self._artifacts(stage)  # first, so that their curves come before this one's
         folder = self.place(stage)
+        work = folder.with_name(folder.name + ".work")
+        journal: Log = self.journal if noted is None else Silent()  # one that was lost leaves its curve behind
         with self._lock(folder):
-            found = store.read(folder)
+            found = store.settle(work, folder)
             if found is not None:
-                self.journal.rewind(self.ledger.journal)
-                replay(folder, self.journal, self._prefix(stage))
+                journal.rewind(self.ledger.journal)
+                replay(folder, journal, self._prefix(stage))
                 log.info("%s: taken from %s", label, folder)
             else:
-                found = self._compute(stage, folder, artifacts)
-        self.ledger.note_artifact(label, folder, self.journal.sync())
+                work.mkdir(parents=True, exist_ok=True)
+                curve = Curve(work, journal, self.ledger.journal, self._prefix(stage))
+                result = self._compute(stage, work, curve, artifacts)
+                curve.close()
+                found = store.finish(work, folder, result)
+        self.ledger.note_artifact(label, folder, self.journal.sync() if noted is None else self.ledger.journal)
         return found
 
     def _lock(self, folder: Path) -> AbstractContextManager[None]:
@@ -212,26 +224,21 @@ class Pipeline:
         busy = f"{folder.name} is being computed by another process; waiting for it"
         return store.locked(folder.with_name(folder.name + ".lock"), self.context.stop.check, busy)
 
-    def _compute(self, stage: Stage, folder: Path, artifacts: dict[str, Artifact]) -> Artifact:
-        work, prefix = folder.with_name(folder.name + ".work"), self._prefix(stage)
-        work.mkdir(parents=True, exist_ok=True)
-        curve = Curve(work, self.journal, self.ledger.journal, prefix)
-        inputs = replace(self.inputs(stage), artifacts=artifacts)
+    def _compute(self, stage: Stage, work: Path, curve: Curve, artifacts: dict[str, Artifact]) -> Finished:
+        inputs, prefix = replace(self.inputs(stage), artifacts=artifacts), self._prefix(stage)
         if isinstance(stage, TrainStage):
             training = Training(stage, inputs, self.context, work, curve, prefix)
-            metrics = training.run()
-            self.steps, self.parameters = self.steps + training.state.step, training.parameters
+            result = Finished(training.run(), training.state.step, training.parameters)
             training.export(work)
-        else:
-            assert isinstance(stage, ComputeStage)
-            curve.rewind({})
-            log.info("%s: computing", prefix.rstrip("/") or stage.name)
-            Stream(self.context.seed, stage.name, "run").seed()
-            found = stage.run(Blocks(work, stage.name, self.context.seed, self.context.stop), inputs)
-            metrics = finite(floats(found, stage.name))
-            curve.write(stage.name, 0, metrics, prefix)
-        curve.close()
-        return store.finish(work, folder, metrics)
+            return result
+        assert isinstance(stage, ComputeStage)
+        curve.rewind({})
+        log.info("%s: computing", prefix.rstrip("/") or stage.name)
+        Stream(self.context.seed, stage.name, "run").seed()
+        found = stage.run(Blocks(work, stage.name, self.context.seed, self.context.stop), inputs)
+        metrics = floats(found, stage.name)
+        curve.write(stage.name, 0, metrics, prefix)
+        return Finished(finite(metrics))
 
     def restored(self, checkpoint_folder: Path) -> tuple[Stage, Evaluator]:
         """The last stage as a finished run left it, ready to be looked at."""
@@ -239,11 +246,12 @@ class Pipeline:
         inputs = self.inputs(stage)
         if isinstance(stage, TrainStage):
             training = Training(stage, inputs, self.context, self.home, From(self.journal, {}), "")
-            training.load(checkpoint.load(weights_of(checkpoint_folder)))
+            names = BEST_FIRST if self.context.trainer.keep_best else BEST_FIRST[::-1]
+            training.load(checkpoint.load(weights_of(checkpoint_folder, names)))
             self.parameters = training.parameters
             return stage, training.evaluator
-        noted = self.ledger.artifacts.get(stage.name)
-        artifact = store.read(Path(noted)) if noted is not None else None
+        noted = self.ledger.artifact(stage.name)
+        artifact = store.read(noted) if noted is not None else None
         if artifact is None:
             raise ConfigError(f"checkpoint={checkpoint_folder} holds no finished stage {stage.name}")
         assert isinstance(stage, ComputeStage)
@@ -276,17 +284,11 @@ def make_method(composed: Composed) -> Method:
     return method
 
 
-def weights_of(folder: Path) -> Path:
-    """The checkpoint to evaluate in a run's folder: the best, or the last; or `folder` itself if it is a file."""
+def weights_of(folder: Path, names: tuple[str, ...] = BEST_FIRST) -> Path:
+    """The checkpoint to evaluate in a run's folder, by the first of `names`; or `folder` itself if it is a file."""
     if folder.is_file():
         return folder
-    for name in ("best.pt", "last.pt"):
+    for name in names:
         if (folder / "checkpoints" / name).is_file():
             return folder / "checkpoints" / name
     raise ConfigError(f"checkpoint={folder} holds no checkpoints/best.pt and no checkpoints/last.pt")
-
-
-def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

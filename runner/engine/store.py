@@ -19,10 +19,17 @@ import torch
 
 from runner import atomic
 from runner.api import Artifact
+from runner.engine.journal import METRICS
+from runner.engine.ledger import Finished
 from runner.engine.tree import tensors
 
 log = logging.getLogger("reclaim")
 RECORD = "artifact.json"
+SCRAPS = ("blocks.json", "checkpoints")
+"""What a stage needs until it is finished."""
+
+NOTES = (METRICS, "figures")
+"""How a stage went, which is kept with what it made, but is no part of it."""
 
 
 def read(folder: Path) -> Artifact | None:
@@ -38,25 +45,50 @@ def content_of(artifact: Artifact) -> str:
     return str(json.loads((artifact.path / RECORD).read_text())["content"])
 
 
-def finish(work: Path, folder: Path, metrics: Mapping[str, float]) -> Artifact:
-    """Declares the folder `work` whole: writes its record and renames it to `folder`."""
-    (work / "blocks.json").unlink(missing_ok=True)
-    shutil.rmtree(work / "checkpoints", ignore_errors=True)
-    atomic.write_json(work / RECORD, {"metrics": dict(metrics), "content": hash_folder(work)})
-    os.replace(work, folder)
-    atomic.sync_folder(folder.parent)
-    return Artifact(folder, metrics)
+def finished(artifact: Artifact) -> Finished:
+    """What the stage that left `artifact` came to."""
+    record = json.loads((artifact.path / RECORD).read_text())
+    return Finished(record["metrics"], record["steps"], record["parameters"])
+
+
+def finish(work: Path, folder: Path, result: Finished) -> Artifact:
+    """Declares the folder `work` whole, and gives it its name."""
+    atomic.write_json(work / RECORD, {**vars(result), "content": hash_folder(work)})
+    settle(work, folder)
+    return Artifact(folder, result.metrics)
+
+
+def settle(work: Path, folder: Path) -> Artifact | None:
+    """The artifact `folder`, renamed from `work` if that was declared whole before the run was killed."""
+    if (work / RECORD).is_file():
+        sweep(work)
+        (work / "blocks.json").unlink(missing_ok=True)
+        shutil.rmtree(work / "checkpoints", ignore_errors=True)
+        os.replace(work, folder)
+        atomic.sync_folder(folder.parent)
+    return read(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a kill left of files that were being written; nobody else may be writing there."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def hash_folder(folder: Path) -> str:
-    """Hash of a folder's files; of saved tensors the numbers are hashed, since the file itself embeds its name."""
+    """Hash of what a stage made; of saved tensors the numbers are hashed, since the file may embed its name."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != RECORD):
-        digest.update(str(path.relative_to(folder)).encode() + b"\0")
-        digest.update(
-            hash_tensors(path) if path.suffix == ".pt" else hashlib.sha256(path.read_bytes()).digest()
-        )
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+        name = path.relative_to(folder)
+        if name.parts[0] not in (RECORD, *SCRAPS, *NOTES):
+            digest.update(str(name).encode() + b"\0")
+            digest.update(hash_tensors(path) if path.suffix == ".pt" else _hash_bytes(path))
     return digest.hexdigest()
+
+
+def _hash_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def hash_tensors(path: Path) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from datasets.catalog import ENTRIES
 from datasets.types import DatasetEntry
 
 ROOT = Path(__file__).parents[2]
+Settings = Callable[..., Any]
 NAMES = [entry.name for entry in ENTRIES]
 
 
@@ -59,14 +62,12 @@ def test_what_an_entry_names_exists(entry: DatasetEntry) -> None:
             assert callable(getattr(import_module(module), function))
 
 
-def test_every_official_file_says_where_it_comes_from_and_how_to_know_it() -> None:
-    from conftest import settings_of
-
+def test_every_official_file_says_where_it_comes_from_and_how_to_know_it(settings: Settings) -> None:
     for entry in ENTRIES:
         if entry.files is None:
             continue
         module, _, function = entry.files.partition(":")
-        for file in getattr(import_module(module), function)(settings_of(entry.name)):
+        for file in getattr(import_module(module), function)(settings(entry.name)):
             algorithm, _, digest = (file.checksum or "").partition(":")
             assert len(digest) == {"md5": 32, "sha256": 64}[algorithm], file.name
             assert int(digest, 16) >= 0
@@ -74,9 +75,7 @@ def test_every_official_file_says_where_it_comes_from_and_how_to_know_it() -> No
             assert file.bytes
 
 
-def test_a_split_must_be_three_shares_of_the_whole() -> None:
-    from conftest import settings_of
-
+def test_a_split_must_be_three_shares_of_the_whole(settings: Settings) -> None:
     for wrong in ((0.5, 0.5), (0.8, 0.3, 0.1), (1.1, 0.1, -0.2)):
         with pytest.raises(ValueError, match=r"dataset\.split"):
-            settings_of("image_folder", split=wrong)
+            settings("image_folder", split=wrong)

@@ -26,33 +26,41 @@ class Chart {
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("aria-label", `${metric.name} over steps`);
-    this.frame = { left: 62, right: width - 26, top: 12, bottom: height - 42 };
-    make("text", { x: (this.frame.left + this.frame.right) / 2, y: height - 6, "text-anchor": "middle", class: "axis-title" }, svg, "step");
+    this.overlay = null;
     if (!this.whole) {
       const why = this.series.length ? "nothing here is above zero: no logarithmic axis" : "no configuration is shown";
       make("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, svg, why);
       this.point(null);
       return;
     }
-    const { x0, x1, y0, y1 } = this.view || this.whole;
-    const { left, right, top, bottom } = this.frame;
-    this.x = makeScale(x0, x1, left, right, state.logX);
-    this.y = makeScale(y0, y1, bottom, top, state.log);
+    this.fit(width, height);
     this.drawAxes();
     this.drawSeries();
     this.overlay = make("g", {}, svg);
     this.point(this.cursor);
   }
 
+  // Scales, with as much room on the left as the longest number there needs.
+  fit(width, height) {
+    const { x0, x1, y0, y1 } = this.view || this.whole;
+    const top = 12, bottom = height - 42, right = width - 26;
+    this.y = makeScale(y0, y1, bottom, top, this.state.log);
+    this.rungs = ticks(this.y, Math.max(3, (bottom - top) / 60));
+    const left = 14 + 7 * Math.max(2, ...this.rungs.map((value) => showNumber(value).length));
+    this.x = makeScale(x0, x1, left, right, this.state.logX);
+    this.frame = { left, right, top, bottom };
+  }
+
   drawAxes() {
     const { left, right, top, bottom } = this.frame;
-    const group = make("g", {}, this.svg);
+    const group = make("g", { class: "axes" }, this.svg);
+    make("text", { x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle", class: "axis-title" }, group, "step");
     for (const value of ticks(this.x, Math.max(2, (right - left) / 110))) {
       const x = this.x.of(value);
       make("line", { x1: x, x2: x, y1: top, y2: bottom, class: "rule" }, group);
       make("text", { x, y: bottom + 17, "text-anchor": "middle" }, group, showStep(value));
     }
-    for (const value of ticks(this.y, Math.max(3, (bottom - top) / 60))) {
+    for (const value of this.rungs) {
       const y = this.y.of(value);
       make("line", { x1: left, x2: right, y1: y, y2: y, class: "rule" }, group);
       make("text", { x: left - 7, y: y + 4, "text-anchor": "end" }, group, showNumber(value));
@@ -114,7 +122,7 @@ class Chart {
     else make("circle", { cx: x, cy: y, r: 4, class: "end" }, parent);
   }
 
-  // The kept point nearest to a pixel, among all series.
+  // The kept point whose step is nearest to a pixel, among all series; of points one above another the nearest.
   nearest(px, py) {
     let best = null;
     for (const series of this.series) {
@@ -123,8 +131,9 @@ class Chart {
       for (let index = Math.max(0, middle - 3); index <= Math.min(series.steps.length - 1, middle + 3); index += 1) {
         const step = series.steps[index], value = series.values[index];
         if (!this.shows(step, value) || step < this.x.low || step > this.x.high) continue;
-        const far = (this.x.of(step) - px) ** 2 + (this.y.of(value) - py) ** 2;
-        if (!best || far < best.far) best = { far, step, series };
+        const far = Math.abs(this.x.of(step) - px), above = Math.abs(this.y.of(value) - py);
+        const nearer = !best || far < best.far - 0.5 || (far < best.far + 0.5 && above < best.above);
+        if (nearer) best = { far, above, step, series };
       }
     }
     return best;

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runner.compare.figure import COLOURS, draw, style
+from runner.compare.find import find_runs
+from runner.compare.group import compare
+from runner.compare.load import load_run
+from runner.compare.panels import make_panels
+
+
+def pixels(folder: Path, log: bool = False, log_x: bool = False) -> Any:
+    comparison = compare([load_run(run) for run in find_runs([folder])])
+    image = Image.open(io.BytesIO(draw(make_panels(comparison), comparison, log, log_x)))
+    assert image.format == "PNG"
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def amount(image: Any, colour: str) -> int:
+    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return int((np.abs(image - wanted).max(axis=-1) < 12).sum())
+
+
+def test_each_configuration_is_drawn_in_its_colour(sweep: Path) -> None:
+    image = pixels(sweep)
+    assert [amount(image, colour) > 500 for colour in COLOURS[:6]] == [True] * 3 + [False] * 3
+    assert (image == 255).all(axis=-1).mean() > 0.6
+
+
+def test_a_logarithmic_picture_is_another_one(sweep: Path) -> None:
+    assert not np.array_equal(pixels(sweep), pixels(sweep, log=True))
+    assert not np.array_equal(pixels(sweep), pixels(sweep, log_x=True))
+
+
+def test_seven_colours_then_other_dashes() -> None:
+    looks = [str(style(position)) for position in range(28)]
+    assert len(set(looks)) == 28
+
+
+@pytest.mark.parametrize("name", ["$x_1", "_hidden", "a very long value " * 12, "学習", "</script>\n"])
+def test_any_value_may_be_a_name(write_run: Any, name: str, recwarn: pytest.WarningsRecorder) -> None:
+    for value in (name, "other"):
+        rows = [{"stage": "s", "step": step, "x$^": float(step)} for step in (1, 2)]
+        write_run(f"r{len(value)}", config={"_a": value, "seed": 1}, rows=rows)
+    image = pixels(write_run.parent)
+    assert amount(image, COLOURS[0]) > 100
+    assert amount(image, COLOURS[1]) > 100
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_many_configurations_and_metrics_still_fit(write_run: Any) -> None:
+    for number in range(50):
+        rows = [
+            {"stage": "s", "step": step} | {f"m{i:02}": float(i + step) for i in range(14)}
+            for step in (1, 2, 3)
+        ]
+        write_run(f"r{number}", config={"width": number, "seed": 1}, rows=rows)
+    height, width, _ = pixels(write_run.parent).shape
+    assert max(height, width) < 3000
+
+
+def test_nothing_to_draw_is_a_picture_too(write_run: Any) -> None:
+    write_run("a", config=write_run.settings(1), rows=[])
+    assert (pixels(write_run.parent) != 255).any()

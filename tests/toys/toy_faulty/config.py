@@ -1,0 +1,18 @@
+"""Settings of the faults; the values stand in `conf/method/toy_faulty.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FaultyConfig:
+    """What goes wrong, and when."""
+
+    lr: float = field(metadata={"help": "learning rate", "above": 0})
+    fault: Literal["none", "loss", "gradient", "buffer", "parameter"] = field(
+        metadata={"help": "loss or gradient: not a number; buffer or parameter: changed by evaluate"}
+    )
+    at: int = field(metadata={"help": "step of the fault, counted from 1", "min": 1})
+    pause: float = field(metadata={"help": "seconds that a batch of evaluation takes", "min": 0})
