@@ -28,8 +28,8 @@ from datasets.types import Access, DataError, Images, RemoteFile
 MARGIN = 1.5
 """Short side before the crop, as a multiple of the crop's: 96 for 64 (Dinh et al., 2017, section 4.1)."""
 
-_ENVIRONMENTS: dict[tuple[int, str], Any] = {}
-"""What is open, by process and path: lmdb refuses to open a file twice in one process."""
+_ENVIRONMENTS: dict[str, tuple[int, Any]] = {}
+"""What is open, by path, and in which process: lmdb refuses to open a file twice in one process."""
 
 
 def bedroom(config: HeldOutConfig, access: Access, kind: str) -> Images:
@@ -124,10 +124,14 @@ class LmdbFiles(FileList):
         return bytes(self.keys[number]).decode("utf-8", "replace")
 
     def opened(self) -> Any:
-        key = (os.getpid(), str(self.path.resolve()))
-        if key not in _ENVIRONMENTS:
-            _ENVIRONMENTS[key] = self._reopen()
-        return _ENVIRONMENTS[key]
+        key, process = str(self.path.resolve()), os.getpid()
+        owner, environment = _ENVIRONMENTS.get(key, (process, None))
+        if owner != process:
+            environment.close()  # a fork's copy, which counts as open; the parent's stays as it is
+        if owner != process or environment is None:
+            environment = self._reopen()
+            _ENVIRONMENTS[key] = (process, environment)
+        return environment
 
     def _reopen(self) -> Any:
         with _lmdb_errors(self.path):

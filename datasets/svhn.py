@@ -41,9 +41,13 @@ def load(config: SvhnConfig, access: Access, kind: str) -> Images:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 `[N, 3, 32, 32]` and labels `[N]`; the file calls the digit zero 10."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     with damaged(path):
-        arrays = loadmat(path, variable_names=("X", "y"))
+        try:
+            arrays = loadmat(path, variable_names=("X", "y"))
+        except MatReadError as error:
+            raise ValueError(str(error)) from error
         images, labels = arrays["X"], arrays["y"].reshape(-1).astype(np.int64) % 10
         if images.dtype != np.uint8 or images.shape != (32, 32, 3, len(labels)):
             raise ValueError(f"it holds {images.dtype} {images.shape} for {len(labels)} labels")

@@ -32,7 +32,7 @@ from runner.registry import CONF
 from runner.signals import StopRequest
 
 log = logging.getLogger("reclaim")
-DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+DISK_TROUBLE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass

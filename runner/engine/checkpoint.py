@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -12,14 +13,15 @@ import numpy
 import torch
 
 from runner import atomic
+from runner.errors import ConfigError
 
 
 def plain(value: Any, path: str = "state") -> Any:
     """`value` as tensors, numbers, texts, lists, tuples and dictionaries; raises TypeError naming what is none."""
+    if isinstance(value, numpy.generic):  # first: numpy's float64 is also a float
+        return value.item()
     if value is None or isinstance(value, (torch.Tensor, bool, int, float, str)):
         return value
-    if isinstance(value, numpy.generic):
-        return value.item()
     if isinstance(value, numpy.ndarray):
         return torch.from_numpy(value.copy())
     if isinstance(value, (dict, OrderedDict)):
@@ -63,6 +65,13 @@ def verify(path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The state that `save` wrote, on the CPU; no code in the file is run."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """The state that `save` wrote, on the CPU; no code in the file is run.
+
+    Raises `ConfigError` if the file is damaged or holds more than tensors and plain values.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"{path} is no checkpoint that can be read: {reason[:200]}") from error
     return state

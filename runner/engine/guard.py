@@ -43,7 +43,7 @@ def first_bad(tracked: Mapping[str, Any], batch: Any = None, metrics: Mapping[st
     for name, value in (metrics or {}).items():
         if not is_finite(torch.as_tensor(value)):
             return f"first bad tensor: {name}, computed from a finite batch and finite parameters"
-    return "first bad tensor: the loss itself, from a finite batch and finite parameters; debug=nan names the operation"
+    return "first bad tensor: the loss, from a finite batch and finite parameters; debug=nan names the operation"
 
 
 def check_state(tracked: Mapping[str, Any], step: int) -> None:

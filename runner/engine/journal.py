@@ -69,7 +69,8 @@ class Silent:
 class Journal:
     """The log of a run's folder.
 
-    Each line's metrics also become TensorBoard scalars under `prefix + name`; where there is a prefix, it names the stage.
+    Each line's metrics also become TensorBoard scalars under `prefix + name`. A prefix, where there is one, also
+    takes the place of the stage's name, which another method's stage may have too.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -199,7 +199,9 @@ class Training:
             and state.seconds > 60 * trainer.max_minutes
             and not state.finished
         ):
-            log.info("%s: trainer.max_minutes=%g is over at step %d", self.label, trainer.max_minutes, state.step)
+            log.info(
+                "%s: trainer.max_minutes=%g is over at step %d", self.label, trainer.max_minutes, state.step
+            )
             state.finished = True
         last = state.finished or state.step == self.length
         if progress is not None and (last or self._due(trainer.log_every)):

@@ -202,7 +202,8 @@ class Pipeline:
         artifacts = self._artifacts(stage)  # first, so that their curves come before this one's
         folder = self.place(stage)
         work = folder.with_name(folder.name + ".work")
-        journal: Log = self.journal if noted is None else Silent()  # one that was lost leaves its curve behind
+        # The curve of one that was noted, and lost since, is in the journal already.
+        journal: Log = self.journal if noted is None else Silent()
         with self._lock(folder):
             found = store.settle(work, folder)
             if found is not None:
@@ -215,7 +216,8 @@ class Pipeline:
                 result = self._compute(stage, work, curve, artifacts)
                 curve.close()
                 found = store.finish(work, folder, result)
-        self.ledger.note_artifact(label, folder, self.journal.sync() if noted is None else self.ledger.journal)
+        reached = self.journal.sync() if noted is None else self.ledger.journal
+        self.ledger.note_artifact(label, folder, reached)
         return found
 
     def _lock(self, folder: Path) -> AbstractContextManager[None]:
@@ -285,7 +287,7 @@ def make_method(composed: Composed) -> Method:
 
 
 def weights_of(folder: Path, names: tuple[str, ...] = BEST_FIRST) -> Path:
-    """The checkpoint to evaluate in a run's folder, by the first of `names`; or `folder` itself if it is a file."""
+    """The checkpoint to evaluate in a run's folder, the first of `names`; or `folder` itself if it is a file."""
     if folder.is_file():
         return folder
     for name in names:

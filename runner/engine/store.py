@@ -76,7 +76,7 @@ def sweep(folder: Path) -> None:
 
 
 def hash_folder(folder: Path) -> str:
-    """Hash of what a stage made; of saved tensors the numbers are hashed, since the file may embed its name."""
+    """Hash of what a stage made; of saved tensors the numbers count, since a file may embed its name."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
         name = path.relative_to(folder)

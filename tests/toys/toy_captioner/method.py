@@ -91,7 +91,8 @@ class Captioning(TrainStage):
         return self.order(step)
 
     def batch(self, index: Tensor) -> Captions:
-        return Captions(torch.from_numpy(self.features[index.numpy()]), spell(self.data.train.batch(index).labels))
+        letters = spell(self.data.train.batch(index).labels)
+        return Captions(torch.from_numpy(self.features[index.numpy()]), letters)
 
     def step(self, batch: Captions, update: Update, step: int) -> Metrics:
         self.speller.train()

@@ -35,7 +35,8 @@ class Network(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.weights = nn.Parameter(torch.cat([torch.randn(width), torch.zeros(width), torch.randn(width) / width]))
+        parts = [torch.randn(width), torch.zeros(width), torch.randn(width) / width]
+        self.weights = nn.Parameter(torch.cat(parts))
         self.bias = nn.Parameter(torch.zeros(1))
 
     def flat(self) -> Tensor:
@@ -103,6 +104,7 @@ class Outer(TrainStage):
         part, total, start = getattr(self.data, split), 0.0, self.network.flat()
         for tasks in self.inputs.batches(part, self.inputs.batch_size):
             tick()
-            whole = TaskBatch(*tasks, torch.ones(len(tasks.query_x), self.config.width, device=self.inputs.device))
+            mask = torch.ones(len(tasks.query_x), self.config.width, device=self.inputs.device)
+            whole = TaskBatch(*tasks, mask)
             total += vmap(self.task_gradient, (None, 0))(start, whole)[1].double().sum().item()
         return {f"{split}/mse": total / len(part)}

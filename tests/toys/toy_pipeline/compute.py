@@ -56,7 +56,7 @@ class Features(ComputeStage):
 
 
 class Svms(ComputeStage):
-    """Fits one classifier against the rest for each class, on a share of the training images; writes `svms.npy`."""
+    """Fits a classifier for each class, on a share of the training images, and writes `svms.npy`."""
 
     name = "svm"
     needs = {"features": None}

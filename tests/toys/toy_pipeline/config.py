@@ -35,12 +35,14 @@ class SvmConfig:
     """The linear classifiers."""
 
     c: float = field(metadata={"help": "inverse strength of regularisation", "above": 0})
-    share: float = field(metadata={"help": "share of the images that each is fitted on", "above": 0, "max": 1})
+    share: float = field(
+        metadata={"help": "share of the images that each is fitted on", "above": 0, "max": 1}
+    )
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """All four stages; each is given its own part alone, so that a change elsewhere leaves its result valid."""
+    """All four stages; each is given its own part alone, and stays valid when another changes."""
 
     pretrain: TrainingConfig = field(metadata={"help": "predicting turns"})
     finetune: TrainingConfig = field(metadata={"help": "predicting classes"})

@@ -87,8 +87,8 @@ class Pretrain(Classifying):
 
     def pose(self, batch: ImageBatch) -> ImageBatch:
         turns = torch.randint(4, (len(batch.images),)).to(batch.images.device)
-        images = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(batch.images, turns, strict=True)])
-        return ImageBatch(images, turns)
+        pairs = zip(batch.images, turns.tolist(), strict=True)
+        return ImageBatch(torch.stack([image.rot90(k, (1, 2)) for image, k in pairs]), turns)
 
 
 class Finetune(Classifying):
