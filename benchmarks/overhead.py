@@ -118,7 +118,9 @@ def by_runner(data: Data, steps: int, folder: Path) -> float:
 def main(steps: int = 2000, repeats: int = 7) -> None:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    data = Data(torch.randn(10_000, 64, generator=generator), torch.randint(10, (10_000,), generator=generator))
+    data = Data(
+        torch.randn(10_000, 64, generator=generator), torch.randint(10, (10_000,), generator=generator)
+    )
     hand, ours = [], []
     for _ in range(repeats):
         for seconds, loop in ((hand, by_hand), (ours, by_runner)):

@@ -57,10 +57,13 @@ class SvhnConfig(HeldOutConfig):
 
 
 @dataclass(frozen=True)
-class FolderConfig(HeldOutConfig):
+class FolderConfig(ImageConfig):
     """A person's own pictures."""
 
     path: str | None = field(metadata={"help": "folder or zip file of the pictures"})
+    validation: int | None = field(
+        metadata={"help": "images of train/ held out where there is no validation/; null: by dataset.split", "min": 1}
+    )
     grey: bool = field(metadata={"help": "one grey channel instead of three colours"})
     split: tuple[float, ...] = field(
         metadata={

@@ -108,13 +108,18 @@ def _by_folder(
     if not {"train", "test"} <= parts.keys():
         raise DataError(f"dataset.path={files.path} has a folder for a part, but not both train and test")
     if "validation" not in parts:
-        if config.validation >= len(parts["train"]):
-            raise DataError(
-                f"dataset.validation={config.validation} leaves nothing of {len(parts['train'])} images"
-            )
-        parts["validation"] = parts["train"][: config.validation]
-        parts["train"] = parts["train"][config.validation :]
+        held = _held(len(parts["train"]), config)
+        parts["validation"], parts["train"] = parts["train"][:held], parts["train"][held:]
     return {part: np.array(numbers, np.int64) for part, numbers in parts.items()}
+
+
+def _held(items: int, config: FolderConfig) -> int:
+    """How many training images are held out for validation."""
+    train, validation, _ = config.split
+    count = config.validation or max(1, round(items * validation / (train + validation)))
+    if count >= items:
+        raise DataError(f"dataset.validation={count} leaves nothing of {items} images to train on")
+    return count
 
 
 def _by_share(order: np.ndarray, config: FolderConfig, files: Files) -> dict[str, np.ndarray]:

@@ -59,7 +59,7 @@ class Composed:
         return f"{self.choices['method']}-{self.choices['dataset']}"
 
 
-def parse(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[Override]:
+def parse(words: Sequence[str]) -> list[Override]:
     """The overrides in `words`; raises `ConfigError` for what is no override or reaches where none may."""
     try:
         overrides: list[Override] = OverridesParser.create().parse_overrides(list(words))

@@ -145,4 +145,4 @@ def _label(position: int, name: str) -> str:
     turn, colour = divmod(position, _COLOURS)
     line = '<line x1="1" y1="5" x2="27" y2="5"/>'
     look = f'class="swatch c{colour} d{turn % _DASHES}" viewBox="0 0 28 10" aria-hidden="true"'
-    return f'<span class="label"><svg {look}>{line}</svg><span>{name}</span></span>'
+    return f'<span class="label"><svg {look}>{line}</svg><span>{escape(name)}</span></span>'

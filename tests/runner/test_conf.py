@@ -19,7 +19,9 @@ ALLOWED = {"help", "min", "above", "max", "below"}
 
 
 def files(group: str) -> list[str]:
-    found = (path.relative_to(CONF / group).with_suffix("").as_posix() for path in (CONF / group).rglob("*.yaml"))
+    found = (
+        path.relative_to(CONF / group).with_suffix("").as_posix() for path in (CONF / group).rglob("*.yaml")
+    )
     return sorted(found)
 
 
@@ -97,12 +99,28 @@ def lines_without_comment(path: Path) -> list[str]:
             above = True
         elif not stripped:
             above = False
-        elif re.match(r"[\w]+:\s*\S", stripped) and not stripped.startswith("- ") and "#" not in line and not above:
+        elif (
+            re.match(r"[\w]+:\s*\S", stripped)
+            and not stripped.startswith("- ")
+            and "#" not in line
+            and not above
+        ):
             found.append(stripped)
     return found
 
 
-@pytest.mark.parametrize("path", sorted([*CONF.glob("*.yaml"), *CONF.glob("method/*.yaml"), *CONF.glob("trainer/*.yaml"), *CONF.glob("dataset/*.yaml")]), ids=str)
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        [
+            *CONF.glob("*.yaml"),
+            *CONF.glob("method/*.yaml"),
+            *CONF.glob("trainer/*.yaml"),
+            *CONF.glob("dataset/*.yaml"),
+        ]
+    ),
+    ids=str,
+)
 def test_every_key_of_the_manual_has_a_comment(path: Path) -> None:
     assert lines_without_comment(path) == []
 

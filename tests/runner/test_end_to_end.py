@@ -41,9 +41,15 @@ def finished(run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 def test_a_run_leaves_everything_that_it_should(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     assert folder.parent.name == "realnvp-digits"
-    assert {"config.yaml", "run.log", "metrics.jsonl", "result.json", "checkpoints", "figures", ".hydra"} <= set(
-        os.listdir(folder)
-    )
+    assert {
+        "config.yaml",
+        "run.log",
+        "metrics.jsonl",
+        "result.json",
+        "checkpoints",
+        "figures",
+        ".hydra",
+    } <= set(os.listdir(folder))
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.pt", "last.pt"}
     result = json.loads((folder / "result.json").read_text())
     assert set(result) == KEYS
@@ -66,7 +72,9 @@ def test_the_log_and_tensorboard_agree(finished: tuple[Path, str]) -> None:
     assert len(events) == 1
     accumulator = EventAccumulator(str(events[0]), size_guidance={"scalars": 0, "images": 0}).Reload()
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    written = {(name, line["step"]): v for line in lines for name, v in line.items() if name not in ("stage", "step")}
+    written = {
+        (name, line["step"]): v for line in lines for name, v in line.items() if name not in ("stage", "step")
+    }
     for (name, step), value in written.items():
         points = {event.step: event.value for event in accumulator.Scalars(name)}
         assert points[step] == pytest.approx(value, rel=1e-6)
@@ -91,9 +99,10 @@ def test_the_configuration_repeats_the_run(finished: tuple[Path, str], run: Run,
     assert done.returncode == 0, done.stderr
     again = only_folder(tmp_path / "out")
     assert (again / "metrics.jsonl").read_bytes() == (folder / "metrics.jsonl").read_bytes()
-    assert json.loads((again / "result.json").read_text())["metrics"] == json.loads(
-        (folder / "result.json").read_text()
-    )["metrics"]
+    assert (
+        json.loads((again / "result.json").read_text())["metrics"]
+        == json.loads((folder / "result.json").read_text())["metrics"]
+    )
 
 
 def test_evaluate_finds_the_same_numbers(finished: tuple[Path, str], run: Run, tmp_path: Path) -> None:
@@ -122,7 +131,9 @@ def test_a_sweep_survives_a_failing_job(run: Run, tmp_path: Path) -> None:
     assert names == {f"method.n_scale={n},seed={s}" for n in (2, 9) for s in (1, 2)}
     table = [line for line in done.stdout.splitlines() if line.startswith("method.n_scale=")]
     assert len(table) == 4
-    assert [("completed" in line, "failed" in line) for line in table] == [(True, False)] * 2 + [(False, True)] * 2
+    assert [("completed" in line, "failed" in line) for line in table] == [(True, False)] * 2 + [
+        (False, True)
+    ] * 2
     assert all("n_scale=9 needs" in line for line in table[2:])
     for name in names:
         result = json.loads((sweep / name / "result.json").read_text())
@@ -151,7 +162,9 @@ def test_a_model_that_does_not_fit_its_data_is_wrong_input(run: Run, tmp_path: P
 
 
 def test_missing_data_is_one_line_and_leaves_no_folder(run: Run, tmp_path: Path) -> None:
-    done = run("method=realnvp", "dataset=cifar10", "data.download=false", f"data.cache={tmp_path}/c", cwd=tmp_path)
+    done = run(
+        "method=realnvp", "dataset=cifar10", "data.download=false", f"data.cache={tmp_path}/c", cwd=tmp_path
+    )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     for word in ("cifar-10-binary.tar.gz", "https://", "md5:c32a1d4ab5d03f1284b67883e8d87530", str(tmp_path)):
@@ -185,7 +198,12 @@ def test_a_full_disk_is_one_line(tmp_path: Path, environment: dict[str, str]) ->
         f"from runner.cli import main; sys.exit(main({[*SMALL, 'outputs=out']!r}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
@@ -197,7 +215,9 @@ def test_a_full_disk_is_one_line(tmp_path: Path, environment: dict[str, str]) ->
 def test_the_other_names_are_the_same_command(environment: dict[str, str], tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     for command in ([str(Path(sys.executable).parent / "reclaim")], [sys.executable, "-m", "runner"]):
-        done = subprocess.run([*command, "--version"], cwd=root, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "--version"], cwd=root, env=environment, capture_output=True, text=True
+        )
         assert done.stdout.startswith("reclaim ")
     mode = (Path(sys.executable).parent / "run").stat().st_mode
     assert mode & stat.S_IXUSR
@@ -205,6 +225,12 @@ def test_the_other_names_are_the_same_command(environment: dict[str, str], tmp_p
 
 def test_list_shows_what_can_be_chosen(run: Run) -> None:
     done = run("list")
-    for word in ("method=realnvp", "dataset=digits", "preset=realnvp/cifar10", "experiment=realnvp/", "debug=fast"):
+    for word in (
+        "method=realnvp",
+        "dataset=digits",
+        "preset=realnvp/cifar10",
+        "experiment=realnvp/",
+        "debug=fast",
+    ):
         assert word in done.stdout
     assert "tasks: train, evaluate" in done.stdout

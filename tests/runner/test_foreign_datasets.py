@@ -30,7 +30,9 @@ def test_the_command_puts_its_own_folder_first(foreign: dict[str, str], tmp_path
 
 def test_a_foreign_package_that_was_imported_first_is_named(foreign: dict[str, str], tmp_path: Path) -> None:
     code = "import datasets; from runner.cli import main; raise SystemExit(main(['dataset=digits', '--cfg']))"
-    done = subprocess.run([sys.executable, "-c", code], env=foreign, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=foreign, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "another package called datasets" in done.stderr

@@ -46,7 +46,9 @@ def misspelt_keys(draw: st.DrawFn) -> str:
     key = draw(st.sampled_from(sorted(NAMES)))
     place = draw(st.integers(0, len(key) - 1))
     letter = draw(st.sampled_from("abcxyz_."))
-    wrong = draw(st.sampled_from([key[:place] + key[place + 1 :], key[:place] + letter + key[place:], key + "s"]))
+    wrong = draw(
+        st.sampled_from([key[:place] + key[place + 1 :], key[:place] + letter + key[place:], key + "s"])
+    )
     prefix = draw(st.sampled_from(["", "+", "++"]))
     if wrong in NAMES or not wrong or wrong.startswith("methods.path"):
         wrong = "nonsense"
@@ -85,22 +87,41 @@ def wrong_choices(draw: st.DrawFn) -> str:
 
 def injections() -> st.SearchStrategy[str]:
     key = st.sampled_from(["method", "dataset", "trainer", "data", "debug", "hydra", "hydra.job_logging"])
-    evil = ["_target_=os.system", "x._target_=os.system", "().x=1", "x.()=1", "y='${oc.env:HOME}'", "z=${now:%Y}"]
-    return st.builds(lambda k, e, p: f"{p}{k}.{e}", key, st.sampled_from(evil), st.sampled_from(["", "+", "++"]))
+    evil = [
+        "_target_=os.system",
+        "x._target_=os.system",
+        "().x=1",
+        "x.()=1",
+        "y='${oc.env:HOME}'",
+        "z=${now:%Y}",
+    ]
+    return st.builds(
+        lambda k, e, p: f"{p}{k}.{e}", key, st.sampled_from(evil), st.sampled_from(["", "+", "++"])
+    )
 
 
 def garbage() -> st.SearchStrategy[str]:
     text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
-    broken = st.sampled_from(["method.lr=[1", "a={", "=", "==", "=1", "seed=", "method=", "~", "~nothing", "+", "a=b=c"])
-    return broken | text.map(lambda t: t if "=" not in t else "?" + t) | text.map(lambda t: f"method.lr={t}x]")
+    broken = st.sampled_from(
+        ["method.lr=[1", "a={", "=", "==", "=1", "seed=", "method=", "~", "~nothing", "+", "a=b=c"]
+    )
+    return (
+        broken | text.map(lambda t: t if "=" not in t else "?" + t) | text.map(lambda t: f"method.lr={t}x]")
+    )
 
 
 BAD = misspelt_keys() | wrong_types() | out_of_range() | wrong_choices() | injections() | garbage()
-GOOD = st.sampled_from(["seed=3", "method.lr=1e-4", "dataset=digits", "trainer.steps=5", "debug=nan", "preset=null"])
+GOOD = st.sampled_from(
+    ["seed=3", "method.lr=1e-4", "dataset=digits", "trainer.steps=5", "debug=nan", "preset=null"]
+)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(bad=BAD, good=st.lists(GOOD, max_size=2, unique_by=lambda word: word.partition("=")[0]), first=st.booleans())
+@given(
+    bad=BAD,
+    good=st.lists(GOOD, max_size=2, unique_by=lambda word: word.partition("=")[0]),
+    first=st.booleans(),
+)
 def test_no_bad_command_is_accepted_and_none_is_a_traceback(bad: str, good: list[str], first: bool) -> None:
     words = [bad, *good] if first else [*good, bad]
     if bad.partition("=")[0].lstrip("+~") in {word.partition("=")[0] for word in good} and first:

@@ -31,7 +31,9 @@ def sources(folder: str) -> list[Path]:
 
 
 def of_ours(names: set[str]) -> set[str]:
-    return {name for name in names if name.split(".")[0] in ("runner", "methods", "datasets", "conf", "tests")}
+    return {
+        name for name in names if name.split(".")[0] in ("runner", "methods", "datasets", "conf", "tests")
+    }
 
 
 @pytest.mark.parametrize("path", sources("methods"), ids=lambda p: str(p.relative_to(ROOT)))
