@@ -2,8 +2,9 @@
 
     python benchmarks/overhead.py [steps] [repeats]
 
-Both train the same small network on the same batches and write its mean loss to a JSON file every 50 steps. Prints the
-milliseconds that a step of each takes (median over interleaved repeats, one process, one thread) and their difference.
+Both train the same small network on the same batches and write its mean loss to a JSON file every 50 steps.
+Prints the milliseconds that a step of each takes (median over interleaved repeats, one process, one thread)
+and their difference.
 """
 
 from __future__ import annotations

@@ -62,7 +62,10 @@ class FolderConfig(ImageConfig):
 
     path: str | None = field(metadata={"help": "folder or zip file of the pictures"})
     validation: int | None = field(
-        metadata={"help": "images of train/ held out where there is no validation/; null: by dataset.split", "min": 1}
+        metadata={
+            "help": "images of train/ held out where there is no validation/; null: by dataset.split",
+            "min": 1,
+        }
     )
     grey: bool = field(metadata={"help": "one grey channel instead of three colours"})
     split: tuple[float, ...] = field(

@@ -56,7 +56,7 @@ def _draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     lowest = _lowest(panel, "values")
     floor = lowest if log and lowest > 0 else -math.inf
-    for position, line in panel.lines.items():
+    for position, line in enumerate(panel.lines.values()):
         _draw_band(axes, line, style(position), floor, alpha=0.2 if len(panel.lines) < 8 else 0.1)
         _draw_singles(axes, line, style(position)["color"])
     if log and lowest > 0:

@@ -20,7 +20,7 @@ def find_runs(folders: Sequence[str | Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for folder in map(Path, folders):
         for run in _runs_below(folder):
-            found.setdefault(run, run)
+            found.setdefault(run.resolve(), run)
     return list(found.values())
 
 

@@ -22,17 +22,17 @@ from runner.api import Inputs, TrainStage
 from runner.engine import checkpoint, guard
 from runner.engine.averages import Averages
 from runner.engine.context import Context
+from runner.engine.estimate import Estimate
 from runner.engine.evaluation import Evaluator, finite
 from runner.engine.journal import Log
 from runner.engine.profiling import Profiler
-from runner.engine.progress import Progress, duration, number
+from runner.engine.progress import Progress, number
 from runner.engine.seeding import Stream
 from runner.engine.update import Updater
 from runner.errors import ConfigError, NotFinite, Stopped
 
 log = logging.getLogger("reclaim")
 FORMAT = 1
-LONG = 30 * 60.0
 
 
 @dataclass
@@ -329,30 +329,3 @@ def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
         except (RuntimeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())[:300]
             raise ConfigError(f"the checkpoint's {name} does not fit this configuration: {reason}") from error
-
-
-class Estimate:
-    """Says after the first steps how long a run will take, and names smaller settings if that is long."""
-
-    def __init__(self, steps: int, context: Context) -> None:
-        self.steps, self.context, self._times = steps, context, [time.perf_counter()]
-
-    def step(self) -> None:
-        if len(self._times) > 3:
-            return
-        self._times.append(time.perf_counter())
-        slow = self._times[-1] - self._times[0] > 20
-        if len(self._times) == 4 or slow:
-            self._times += [0.0] * 4
-            self._say()
-
-    def _say(self) -> None:
-        times = [t for t in self._times if t]
-        rate = (times[-1] - times[-2]) if len(times) > 1 else 0.0
-        total = rate * self.steps
-        limit = self.context.trainer.max_minutes
-        if total < LONG or (limit is not None and 60 * limit < LONG):
-            return
-        smaller = ", ".join(f"run experiment={name}" for name in self.context.smaller)
-        hint = f"; smaller settings: {smaller}" if smaller else ""
-        log.info("about %s on %s at %s a step%s", duration(total), self.context.device, f"{rate:.3g} s", hint)

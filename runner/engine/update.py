@@ -70,6 +70,8 @@ class Updater:
         parameters = _parameters(optimizer)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = None if gradient is None else gradient.detach()
+            if self._look and gradient is not None and not bool(torch.isfinite(gradient).all()):
+                raise NotFinite("a gradient set by hand is not finite")
         return self._step(optimizer, parameters, clip, scaled=False)
 
     def _check(self, loss: Tensor) -> None:

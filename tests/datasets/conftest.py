@@ -1,4 +1,4 @@
-"""What the tests of data sets share: settings from the YAML, places below a temporary folder, a small server."""
+"""What the tests of data sets share: settings from the YAML, temporary places, a small server."""
 
 from __future__ import annotations
 

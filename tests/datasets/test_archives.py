@@ -122,7 +122,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.png", bytes(1 << 20))
     monkeypatch.setattr(archives, "MOST", 1 << 19)
-    with pytest.raises(DataError, match="bomb.png would unpack to 1048576"):
+    with pytest.raises(DataError, match=r"bomb\.png would unpack to 1048576"):
         ZipFiles(tmp_path / "bomb.zip").read(0)
 
 
@@ -149,8 +149,7 @@ def test_a_truncated_tarball_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "files.tar"
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(DataError, match="truncated"):
-        for number in range(len(files)):
-            files.read(number)
+        contents(files)
     with pytest.raises(DataError, match=r"files\.tar is damaged"):
         TarFiles(path, tmp_path / "other.npz")
     path.write_bytes(b"")

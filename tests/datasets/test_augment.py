@@ -28,7 +28,9 @@ def test_half_of_the_images_are_flipped_independently() -> None:
     image = torch.tensor([[[[0, 1]]]], dtype=torch.uint8)
     flips = torch.stack([random_flips(image.repeat(400, 1, 1, 1))[:, 0, 0, 0] for _ in range(100)]).double()
     assert abs(flips.mean() - 0.5) < 0.01  # standard error 0.0025
-    assert abs(flips.mean(0).var(unbiased=True) - 0.25 / 100) < 0.0006  # of a fair coin's mean over 100 throws
+    assert (
+        abs(flips.mean(0).var(unbiased=True) - 0.25 / 100) < 0.0006
+    )  # of a fair coin's mean over 100 throws
     assert abs(torch.corrcoef(flips.T[:2])[0, 1]) < 0.4
 
 
@@ -46,7 +48,9 @@ def test_a_crop_is_a_window_of_the_padded_image_and_all_windows_occur(shape: tup
     padded = functional.pad(image, [1, 1, 1, 1])
     height, width = shape[1:]
     windows = {
-        functional.crop(padded, top, left, height, width).numpy().tobytes() for top in range(3) for left in range(3)
+        functional.crop(padded, top, left, height, width).numpy().tobytes()
+        for top in range(3)
+        for left in range(3)
     }
     crops = random_crops(image.repeat(300, 1, 1, 1), 1)
     assert {crop.contiguous().numpy().tobytes() for crop in crops} == windows

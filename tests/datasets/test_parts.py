@@ -67,7 +67,13 @@ def test_classes_are_taken_by_name_and_number_in_the_order_wanted() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [(("hors",), "horse"), ((4,), "numbered 0 to 3"), ((-1,), "no class -1"), ((), "names no class"), ((1, 1), "twice")],
+    [
+        (("hors",), "horse"),
+        ((4,), "numbered 0 to 3"),
+        ((-1,), "no class -1"),
+        ((), "names no class"),
+        ((1, 1), "twice"),
+    ],
 )
 def test_wrong_classes_are_one_sentence(wanted: tuple[str | int, ...], message: str) -> None:
     with pytest.raises(DataError, match=message) as error:

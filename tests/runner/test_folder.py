@@ -71,7 +71,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(OSError, match="power cut"):
         atomic.replace(path, fail)
-    with pytest.raises(ValueError, match="[Nn]a[Nn]|range"):
+    with pytest.raises(ValueError, match=r"[Nn]a[Nn]|range"):
         atomic.write_json(path, {"a": float("nan")})
     assert json.loads(path.read_text()) == {"a": 1}
     assert os.listdir(tmp_path) == ["x.json"]

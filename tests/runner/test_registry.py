@@ -12,7 +12,9 @@ from runner.registry import Registry
 
 INIT = """
 from runner.api import MethodEntry
-METHODS = (MethodEntry(name={name!r}, summary="s", paper="p", config=".config:C", method=".method:M", needs="images"),)
+METHODS = (
+    MethodEntry({name!r}, "summary", "paper", config=".config:C", method=".method:M", needs="images"),
+)
 """
 CONFIG = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass C:\n    pass\n"
 

@@ -29,7 +29,9 @@ def test_after_the_start_it_is_torchs_average() -> None:
     net = nn.Linear(3, 2)
     averages = Averages({"net": net}, 0.9)
     averages.steps = 1000
-    reference = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    reference = torch.optim.swa_utils.AveragedModel(
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    )
     reference.update_parameters(net)  # the first call copies
     for _ in range(5):
         with torch.no_grad():

@@ -31,7 +31,9 @@ def test_optimiser_state_survives(tmp_path: Path) -> None:
     other = torch.optim.Adam([torch.nn.Parameter(torch.ones(3))], lr=0.9)
     other.load_state_dict(checkpoint.load(tmp_path / "o.pt")["optimizer"])
     assert other.param_groups[0]["lr"] == 0.1
-    assert torch.equal(other.state_dict()["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"])
+    assert torch.equal(
+        other.state_dict()["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"]
+    )
 
 
 def test_what_is_not_plain_is_named(tmp_path: Path) -> None:

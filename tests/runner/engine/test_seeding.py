@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy
@@ -34,7 +35,9 @@ def test_seeding_equals_torchs_own() -> None:
 
 
 def test_streams_differ_in_every_part() -> None:
-    values = {Stream(*parts).value(0) for parts in [(0, "a", "x"), (1, "a", "x"), (0, "b", "x"), (0, "a", "y")]}
+    values = {
+        Stream(*parts).value(0) for parts in [(0, "a", "x"), (1, "a", "x"), (0, "b", "x"), (0, "a", "y")]
+    }
     assert len(values) == 4
     assert derive("a", "bc") != derive("ab", "c")
     assert derive(1) != derive("1")
@@ -49,5 +52,5 @@ def test_scramble_is_a_bijection_that_spreads_neighbours() -> None:
     values = [scramble(i) for i in range(2**16)]
     assert len(set(values)) == 2**16
     assert all(0 <= value <= MASK for value in values)
-    flips = [bin(a ^ b).count("1") for a, b in zip(values, values[1:], strict=False)]
+    flips = [bin(a ^ b).count("1") for a, b in itertools.pairwise(values)]
     assert 14 < sum(flips) / len(flips) < 18

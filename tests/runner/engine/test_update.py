@@ -16,7 +16,10 @@ CPU = torch.device("cpu")
 
 def setting() -> tuple[nn.Module, tuple[Tensor, Tensor]]:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)), (torch.randn(12, 5), torch.randint(3, (12,)))
+    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)), (
+        torch.randn(12, 5),
+        torch.randint(3, (12,)),
+    )
 
 
 def cross_entropy(net: nn.Module):  # type: ignore[no-untyped-def]
@@ -79,7 +82,9 @@ def test_unused_and_frozen_parameters_are_left_alone() -> None:
     before = parameters(unused), parameters(frozen)
     everything = [*used.parameters(), *unused.parameters(), *frozen.parameters()]
     optimizer = torch.optim.SGD(everything, lr=1.0)
-    Updater(CPU, "fp32", 1, 1.0).minimise(optimizer, lambda x: (used(x).mean() + frozen(x).mean(), {}), torch.ones(3, 2))
+    Updater(CPU, "fp32", 1, 1.0).minimise(
+        optimizer, lambda x: (used(x).mean() + frozen(x).mean(), {}), torch.ones(3, 2)
+    )
     assert torch.equal(parameters(unused), before[0])
     assert torch.equal(parameters(frozen), before[1])
 
@@ -129,7 +134,9 @@ def test_a_bad_loss_or_gradient_stops_before_the_parameters_change() -> None:
     before = parameters(net)
     optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
     with pytest.raises(NotFinite, match="loss is nan"):
-        Updater(CPU, "fp32", 1, None).minimise(optimizer, lambda b: (net(b[0]).mean() * float("nan"), {}), batch)
+        Updater(CPU, "fp32", 1, None).minimise(
+            optimizer, lambda b: (net(b[0]).mean() * float("nan"), {}), batch
+        )
     root = lambda b: ((net(b[0]) * 0).pow(2).sum().sqrt(), {})  # noqa: E731 - finite, with an infinite slope
     with pytest.raises(NotFinite, match="gradient"):
         Updater(CPU, "fp32", 1, 1.0).minimise(optimizer, root, batch)

@@ -63,18 +63,26 @@ class Nursery:
         assert answer, "the process that forks runs has died"
         return int(answer)
 
-    def start(self, words: Sequence[str], log: Path, kill: Kill = Kill(), trace: Path | None = None) -> int:
+    def start(
+        self,
+        words: Sequence[str],
+        log: Path,
+        kill: Kill = Kill(),
+        trace: Path | None = None,
+        cwd: Path = ROOT,
+    ) -> int:
         """Begins `run WORDS...` in a process group of its own and returns its number; output goes to `log`."""
         fuse = [kill.at, int(kill.signal)]
-        return self._ask(words=list(words), log=str(log), fuse=fuse, trace=trace and str(trace))
+        places = {"log": str(log.resolve()), "trace": trace and str(trace.resolve()), "cwd": str(cwd)}
+        return self._ask(words=list(words), fuse=fuse, **places)
 
     def wait(self, process: int) -> int:
         """Exit code of a process, or minus the number of the signal that ended it."""
         return self._ask(wait=process)
 
-    def run(self, words: Sequence[str], log: Path, kill: Kill = Kill(), trace: Path | None = None) -> int:
-        """Runs `run WORDS...` to its end."""
-        return self.wait(self.start(words, log, kill, trace))
+    def run(self, words: Sequence[str], log: Path, *more: Any, **named: Any) -> int:
+        """Runs `run WORDS...` to its end; see `start`."""
+        return self.wait(self.start(words, log, *more, **named))
 
     def close(self) -> None:
         """Ends the process."""
@@ -164,6 +172,7 @@ def _child(request: dict[str, Any]) -> NoReturn:
     from runner.cli import main
 
     os.setsid()
+    os.chdir(request["cwd"])
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for number, target in ((0, os.open(os.devnull, os.O_RDONLY)), (1, log), (2, log)):
         os.dup2(target, number)

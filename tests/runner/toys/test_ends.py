@@ -1,0 +1,332 @@
+"""How runs of toys end, and what may differ between two runs without changing what is learned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.runner.toys.results import content, differences, snapshot, the_run
+from tests.runner.toys.runs import COMMON, ROOT, Kill, Nursery
+
+
+def command(place: Path, *words: str, cache: Path | None = None) -> list[str]:
+    """The words of a run that writes below `place`."""
+    return [*COMMON, f"outputs={place / 'outputs'}", f"data.cache={cache or place / 'cache'}", *words]
+
+
+def done(nursery: Nursery, place: Path, *words: str, cache: Path | None = None) -> Path:
+    """The folder of a run that must end well."""
+    place.mkdir(exist_ok=True)
+    assert nursery.run(command(place, *words, cache=cache), place / "log") == 0, (place / "log").read_text()
+    return the_run(place / "outputs")
+
+
+def result(home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((home / "result.json").read_text())
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Waits for a condition."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def lines(outputs: Path, count: int) -> Callable[[], bool]:
+    """Whether the one run below `outputs` has logged `count` lines."""
+    return lambda: any(len(p.read_bytes().splitlines()) >= count for p in outputs.glob("*/*/metrics.jsonl"))
+
+
+# ---------------------------------------------------------------------------------- what changes nothing
+
+
+INTERVALS = (
+    "trainer.eval_every=2",
+    "trainer.select_every=5",
+    "trainer.checkpoint_every=5",
+    "trainer.log_every=1",
+    "trainer.figures_every=3",
+)
+LEARNED = ("tracked", "averages", "scaler")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("method=toy_flow", "trainer.ema=0.9"),
+        ("method=toy_gan", "precision=fp16", "trainer.accumulate=4"),
+        ("method=toy_meta",),
+        ("method=toy_captioner", "precision=bf16", "dataset.limit=100"),
+    ],
+    ids=lambda words: words[0].partition("=")[2],
+)
+def test_other_intervals_change_nothing_of_what_is_learned(
+    nursery: Nursery, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    seldom = done(nursery, tmp_path / "a", *words)
+    often = done(nursery, tmp_path / "b", *words, *INTERVALS)
+    a, b = (content(home / "checkpoints" / "last.pt") for home in (seldom, often))
+    assert differences({k: a[k] for k in LEARNED}, {k: b[k] for k in LEARNED}) == []
+    assert result(seldom)["metrics"] == result(often)["metrics"]
+    assert (seldom / "metrics.jsonl").read_bytes() != (often / "metrics.jsonl").read_bytes()
+
+
+def test_other_intervals_change_no_earlier_stage(nursery: Nursery, tmp_path: Path) -> None:
+    weights = []
+    for name, more in (("a", ()), ("b", INTERVALS)):
+        done(nursery, tmp_path / name, "method=toy_pipeline", *more)
+        found = sorted((tmp_path / name / "cache" / "artifacts").glob("*/weights.pt"))
+        weights.append({path.parent.name.rpartition("-")[0]: content(path) for path in found})
+    assert len(weights[0]) == 2
+    assert differences(*weights) == []
+
+
+def test_workers_and_memory_change_nothing(nursery: Nursery, tmp_path: Path) -> None:
+    ways = {
+        "memory": ("dataset.in_memory=true",),
+        "mapped": ("dataset.in_memory=false", "data.workers=0"),
+        "workers": ("dataset.in_memory=false", "data.workers=2"),
+    }
+    left = []
+    for name, words in ways.items():
+        home = done(nursery, tmp_path / name, "method=toy_pipeline", "trainer.steps=6", *words)
+        all_left = snapshot(home, tmp_path / name / "cache")
+        left.append({key: value for key, value in all_left.items() if "/decoded/" not in key})
+    assert differences(left[0], left[1]) == []
+    assert differences(left[1], left[2]) == []
+
+
+def test_a_stop_of_the_whole_group_loses_nothing_with_workers(nursery: Nursery, tmp_path: Path) -> None:
+    words = ("method=toy_pipeline", "trainer.steps=20", "dataset.in_memory=false", "data.workers=2")
+    whole = done(nursery, tmp_path / "a", *words)
+    place = tmp_path / "b"
+    place.mkdir()
+    process = nursery.start(command(place, *words), place / "log")
+    until(lines(place / "outputs", 3))
+    os.killpg(process, signal.SIGTERM)
+    assert nursery.wait(process) == 143, (place / "log").read_text()
+    home = the_run(place / "outputs")
+    assert nursery.run(["resume", str(home)], place / "log") == 0
+    assert (
+        differences(snapshot(whole, tmp_path / "a" / "cache"), snapshot(home, tmp_path / "b" / "cache")) == []
+    )
+
+
+# ---------------------------------------------------------------------------------------------- artifacts
+
+
+def test_two_runs_compute_a_shared_artifact_once(nursery: Nursery, tmp_path: Path) -> None:
+    cache, places = tmp_path / "cache", [tmp_path / name for name in "ab"]
+    for place in places:
+        place.mkdir()
+    words = ("method=toy_captioner", "dataset.limit=200")
+    running = [nursery.start(command(place, *words, cache=cache), place / "log") for place in places]
+    assert [nursery.wait(process) for process in running] == [0, 0]
+    logs = [(place / "log").read_text() for place in places]
+    for stage, made in (("pretrain", "steps,"), ("finetune", "steps,"), ("features", "computing")):
+        assert sum(f"toy_pipeline/{stage}: taken from" in log for log in logs) == 1
+        assert (
+            sum(
+                f"toy_pipeline/{stage}: {made}" in log or f"toy_pipeline/{stage}: 12 {made}" in log
+                for log in logs
+            )
+            == 1
+        )
+    alone = done(nursery, tmp_path / "c", *words)
+    left = [snapshot(the_run(p / "outputs"), cache) for p in places] + [
+        snapshot(alone, tmp_path / "c" / "cache")
+    ]
+    assert differences(left[0], left[1]) == []
+    assert differences(left[0], left[2]) == []
+
+
+def test_an_artifact_serves_until_what_it_depends_on_changes(nursery: Nursery, tmp_path: Path) -> None:
+    words, cache = ("method=toy_pipeline", "trainer.steps=4", "dataset.limit=100"), tmp_path / "cache"
+    done(nursery, tmp_path / "a", *words, cache=cache)
+    for name, change, taken in (
+        ("svm", "method.svm.c=0.1", 3),
+        ("log", "trainer.log_every=2", 3),
+        ("finetune", "method.finetune.lr=0.01", 1),
+        ("flip", "dataset.flip=true", 0),
+        ("seed", "seed=1", 0),
+    ):
+        done(nursery, tmp_path / name, *words, change, cache=cache)
+        assert (tmp_path / name / "log").read_text().count("taken from") == taken, change
+
+
+def test_an_artifact_can_be_named_by_its_folder(nursery: Nursery, tmp_path: Path) -> None:
+    asked = done(nursery, tmp_path / "a", "method=toy_captioner", "dataset.limit=100")
+    (folder,) = (tmp_path / "a" / "cache" / "artifacts").glob("toy_pipeline-features-*/")
+    words = ["method.features.method=null", f"method.features.path={folder}", "dataset.limit=100"]
+    named = done(nursery, tmp_path / "b", "method=toy_captioner", *words)
+    assert result(asked)["metrics"] == result(named)["metrics"]
+
+
+def killed_while_finishing(nursery: Nursery, place: Path, *words: str, cwd: Path = ROOT) -> Path:
+    """A run that is killed when its last stage is done but not yet noted."""
+    place.mkdir(exist_ok=True)
+    shutil.rmtree(place / "trace", ignore_errors=True)
+    assert nursery.run(command(place, *words), place / "log", trace=place / "trace") == 0
+    names = json.loads((place / "trace").read_text())
+    at = max(line for line, name in enumerate(names, 1) if name == "pipeline.train" or "finish_stage" in name) - 8
+    other = [*command(place, *words), "outputs=elsewhere"]
+    assert nursery.run(other, place / "log", Kill(at), cwd=cwd) == -signal.SIGKILL
+    return the_run(cwd / "elsewhere")
+
+
+def test_a_run_is_resumed_from_another_folder(nursery: Nursery, tmp_path: Path) -> None:
+    place = tmp_path / "a"
+    home = killed_while_finishing(nursery, place, "method=toy_pipeline", cwd=tmp_path)
+    assert nursery.run(["resume", str(home)], place / "log", cwd=Path("/")) == 0
+    whole, cache = the_run(place / "outputs"), place / "cache"
+    assert differences(snapshot(whole, cache), snapshot(home, cache)) == []
+
+
+def test_an_artifact_that_was_lost_is_made_again(nursery: Nursery, tmp_path: Path) -> None:
+    place = tmp_path / "a"
+    home = killed_while_finishing(nursery, place, "method=toy_captioner", "dataset.limit=100", cwd=tmp_path)
+    before = snapshot(the_run(place / "outputs"), place / "cache")
+    shutil.rmtree(place / "cache")
+    assert nursery.run(["resume", str(home)], place / "log") == 0
+    assert differences(before, snapshot(home, place / "cache")) == []
+
+
+# -------------------------------------------------------------------------------------------------- looks
+
+
+@pytest.mark.parametrize("words", [("method=toy_flow", "trainer.ema=0.9"), ("method=toy_pipeline",)])
+def test_evaluating_again_finds_the_same_and_changes_nothing(
+    nursery: Nursery, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    home = done(nursery, tmp_path / "a", *words)
+    before = hash_of(home)
+    again = done(nursery, tmp_path / "b", "task=evaluate", f"checkpoint={home}", cache=tmp_path / "a" / "cache")
+    found = result(again)["metrics"]
+    assert found
+    assert found == {name: result(home)["metrics"][name] for name in found}
+    assert hash_of(home) == before
+
+
+@pytest.mark.parametrize("fault", ["buffer", "parameter"])
+@pytest.mark.parametrize("ema", ["null", "0.9"])
+def test_an_evaluation_that_changes_the_model_is_refused(
+    nursery: Nursery, tmp_path: Path, fault: str, ema: str
+) -> None:
+    words = ("method=toy_faulty", f"method.fault={fault}", f"trainer.ema={ema}")
+    assert nursery.run(command(tmp_path, *words), tmp_path / "log") == 1
+    error = result(the_run(tmp_path / "outputs"))["error"]
+    assert "must not change what is learned" in error
+    assert ("line.seen" if fault == "buffer" else "line.linear.bias") in error
+
+
+# --------------------------------------------------------------------------------------------------- ends
+
+
+@pytest.mark.parametrize(
+    ("fault", "at", "step", "tensor"),
+    [("loss", 10, 10, "loss"), ("gradient", 10, 11, "parameter line.linear.bias")],
+)
+def test_numbers_that_are_not_finite_end_a_run(
+    nursery: Nursery, tmp_path: Path, fault: str, at: int, step: int, tensor: str
+) -> None:
+    words = ("method=toy_faulty", f"method.fault={fault}", f"method.at={at}", "trainer.eval_every=null")
+    assert nursery.run(command(tmp_path, *words), tmp_path / "log") == 1
+    home = the_run(tmp_path / "outputs")
+    found = result(home)
+    assert found["status"] == "failed"
+    assert f"step {step}:" in found["error"]
+    assert f"first bad tensor: {'the ' if tensor == 'loss' else ''}{tensor}" in found["error"]
+    saved = torch.load(home / "checkpoints" / "last.pt", weights_only=True)
+    assert saved["state"]["step"] == 8
+    assert all(torch.isfinite(value).all() for value in saved["tracked"]["line"].values())
+
+
+def test_a_bad_update_at_a_checkpoint_is_not_saved(nursery: Nursery, tmp_path: Path) -> None:
+    words = ("method=toy_faulty", "method.fault=gradient", "method.at=8", "trainer.eval_every=null")
+    assert nursery.run(command(tmp_path, *words), tmp_path / "log") == 1
+    home = the_run(tmp_path / "outputs")
+    assert "step 8: the update left numbers" in result(home)["error"]
+    assert torch.load(home / "checkpoints" / "last.pt", weights_only=True)["state"]["step"] == 4
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_during_a_slow_evaluation_saves_and_stops(
+    nursery: Nursery, tmp_path: Path, number: int, code: int
+) -> None:
+    whole = done(nursery, tmp_path / "a", "method=toy_faulty")
+    place = tmp_path / "b"
+    place.mkdir()
+    process = nursery.start(command(place, "method=toy_faulty", "method.pause=0.2"), place / "log")
+    until(lines(place / "outputs", 1))  # step 3 is logged; the evaluation after step 5 takes 0.8 s
+    time.sleep(0.3)
+    os.kill(process, number)
+    assert nursery.wait(process) == code
+    home = the_run(place / "outputs")
+    assert result(home)["status"] == "stopped"
+    assert torch.load(home / "checkpoints" / "last.pt", weights_only=True)["state"]["step"] == 5
+    assert nursery.run(["resume", str(home)], place / "log") == 0
+    assert differences(snapshot(whole, tmp_path / "a/cache"), snapshot(home, place / "cache")) == []
+
+
+def test_two_processes_do_not_work_in_one_folder(nursery: Nursery, tmp_path: Path) -> None:
+    words = command(tmp_path, "method=toy_faulty", "method.pause=0.2")
+    process = nursery.start(words, tmp_path / "log")
+    until(lines(tmp_path / "outputs", 1))
+    home = the_run(tmp_path / "outputs")
+    assert nursery.run(["resume", str(home)], tmp_path / "second") == 2
+    assert "in use by another process" in (tmp_path / "second").read_text()
+    os.kill(process, signal.SIGTERM)
+    assert nursery.wait(process) == 143
+
+
+def test_parallel_starts_get_folders_of_their_own(nursery: Nursery, tmp_path: Path) -> None:
+    running = [
+        nursery.start(command(tmp_path, "method=toy_faulty"), tmp_path / f"log{i}") for i in range(6)
+    ]
+    assert [nursery.wait(process) for process in running] == [0] * 6
+    homes = [path.parent for path in (tmp_path / "outputs").glob("*/*/result.json")]
+    assert len(homes) == 6
+    assert all(result(home)["status"] == "completed" for home in homes)
+
+
+def hash_of(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_resuming_a_completed_run_changes_nothing(nursery: Nursery, tmp_path: Path) -> None:
+    home = done(nursery, tmp_path / "a", "method=toy_flow")
+    before = hash_of(home)
+    assert nursery.run(["resume", str(home)], tmp_path / "log") == 0
+    assert "completed" in (tmp_path / "log").read_text()
+    assert hash_of(home) == before
+
+
+def test_a_crash_while_a_checkpoint_is_written_leaves_the_old_one(nursery: Nursery, tmp_path: Path) -> None:
+    words = command(tmp_path / "a", "method=toy_flow")
+    (tmp_path / "a").mkdir()
+    assert nursery.run(words, tmp_path / "log", trace=tmp_path / "trace") == 0
+    names = json.loads((tmp_path / "trace").read_text())
+    writing = [line for line, name in enumerate(names, 1) if name == "serialization._save"]
+    saves = [a for a, b in zip(writing, writing[1:], strict=False) if b - a > 300]  # where one ends, roughly
+    at = writing[writing.index(saves[1]) + 8]  # early in the third: the second one of last.pt or best.pt
+    place = tmp_path / "b"
+    assert nursery.run(command(place, "method=toy_flow"), tmp_path / "log", Kill(at)) == -signal.SIGKILL
+    home = the_run(place / "outputs")
+    leftovers = list((home / "checkpoints").glob(".*.tmp"))
+    assert leftovers, "the kill was meant to come while a file is being written"
+    assert content(home / "checkpoints" / "last.pt")["state"]["step"] >= 4
+    assert nursery.run(["resume", str(home)], tmp_path / "log") == 0
+    assert not list((home / "checkpoints").glob(".*.tmp"))
