@@ -2,9 +2,9 @@
 
     python -m benchmarks.loading
 
-Both give a float32 tensor `[B, 3, 32, 32]` in [0, 1] and int64 labels for the same shuffled images, with and without
-random horizontal flips, in one process and one thread. The repeats of all contestants are interleaved; what counts is
-the median of each and the ratios between them. Absolute numbers depend on the machine.
+All give a float32 tensor `[B, 3, 32, 32]` in [0, 1] and int64 labels for the same shuffled images, with and
+without random flips, in one process and one thread. The repeats of all contestants are interleaved;
+what counts is the median of each and the ratios between them. Absolute numbers depend on the machine.
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def main() -> None:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (options.images, 32, 32, 3), dtype=np.uint8)
     racers = contestants(images, generator.integers(0, 10, options.images))
-    print(
-        f"{options.images} images 32x32x3, one thread, no workers, median of {options.repeats} interleaved repeats"
-    )
+    print(f"{options.images} images 32x32x3, one thread, median of {options.repeats} interleaved repeats")
     print(f"{'batch':>5} {'flips':>5}  " + "  ".join(f"{name:>20}" for name in racers))
     for batch_size in (64, 128, 256):
         for flip in (False, True):
@@ -103,10 +101,8 @@ def compare(racers: dict[str, Contestant], batch_size: int, flip: bool, options:
             rates[name].append(rate(racer(batch_size, flip), limit))
     medians = {name: statistics.median(values) for name, values in rates.items()}
     cells = [f"{value:>9,.0f}/s {value / medians['torchvision']:7.1f}x" for value in medians.values()]
-    print(
-        f"{batch_size:>5} {'yes' if flip else 'no':>5}  " + "  ".join(f"{cell:>20}" for cell in cells),
-        flush=True,
-    )
+    line = "  ".join(f"{cell:>20}" for cell in cells)
+    print(f"{batch_size:>5} {'yes' if flip else 'no':>5}  {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -139,9 +139,10 @@ class Composer:
         with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
             return hydra_compose("config", [*words, *search], return_hydra_config=True)
 
-    def options(self, group: str) -> list[str]:
+    def options(self, group: str, installed: bool = True) -> list[str]:
         """The names that can be chosen in `group`, from the YAML files that are there."""
-        homes = [place / group for place in (CONF, *self.config_dirs, *self.registry.conf_folders(True))]
+        places = (CONF, *self.config_dirs, *self.registry.conf_folders(installed))
+        homes = [place / group for place in places]
         names = {
             f.relative_to(home).with_suffix("").as_posix() for home in homes for f in home.rglob("*.yaml")
         }
@@ -151,7 +152,9 @@ class Composer:
         """The composed tree as settings; raises `ConfigError` for anything that they do not admit."""
         chosen = tree.hydra.runtime.choices
         choices = {group: str(chosen.get(group)) for group in GROUPS}
-        _check_preset(choices, words, self)
+        if choices["preset"] not in (presets := self.options("preset", self.installed)):
+            _refuse_preset(choices["preset"], words, presets)
+            choices["preset"] = "none"
         return checked(plain(tree), choices, tuple(words), self.registry)
 
 
@@ -174,10 +177,9 @@ def _methods_path(overrides: Sequence[Override]) -> list[str]:
     return paths
 
 
-def _check_preset(choices: dict[str, str], words: Sequence[str], composer: Composer) -> None:
-    asked = [word for word in words if word.startswith("preset=")]
-    name = choices["preset"]
-    if asked and name not in (options := composer.options("preset")):
+def _refuse_preset(name: str, words: Sequence[str], options: Sequence[str]) -> None:
+    """A preset that is only the pair's own may be missing; one that was asked for may not."""
+    if any(word.startswith("preset=") for word in words):
         raise ConfigError(f"preset={name} is not known{nearest(name, options)} (see conf/preset)")
 
 

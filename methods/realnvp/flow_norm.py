@@ -30,8 +30,8 @@ class FlowNorm(nn.Module):
         self.running_mean: Tensor
         self.running_var: Tensor
         self.batches: Tensor
-        self.register_buffer("running_mean", torch.zeros(channels, 1, 1))
-        self.register_buffer("running_var", torch.ones(channels, 1, 1))
+        self.register_buffer("running_mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("running_var", torch.ones(1, channels, 1, 1))
         self.register_buffer("batches", torch.zeros(()))
 
     def forward(self, x: Tensor, free: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -42,43 +42,46 @@ class FlowNorm(nn.Module):
         """
         mean, var = self._moments(x, free) if self.training else (self.running_mean, self.running_var)
         mean, log_scale = self._at(mean, var, free)
-        return (x - mean) * log_scale.exp(), log_scale.expand(x.shape[1:]).sum()
+        return (x - mean) * log_scale.exp(), _log_det(log_scale, x)
 
     def inverse(self, x: Tensor, free: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo `forward` with the moving moments; the log-determinant is that of the inverse."""
         mean, log_scale = self._at(self.running_mean, self.running_var, free)
-        return x * (-log_scale).exp() + mean, -log_scale.expand(x.shape[1:]).sum()
+        return x * (-log_scale).exp() + mean, -_log_det(log_scale, x)
 
     def _at(self, mean: Tensor, var: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor]:
         log_scale = -0.5 * torch.log(var + self.eps)
         # Positions that are not free keep their value: mean 0 and scale 1.
-        return (mean, log_scale) if free is None else (mean * free[0], log_scale * free[0])
+        return (mean, log_scale) if free is None else (mean * free, log_scale * free)
 
     def _moments(self, x: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor]:
-        mean, var = _moments(x, free, self.tf_compat)
-        weight = self.momentum if self.lag is None else self._lag_weight(self.lag)
-        moving_mean = torch.lerp(self.running_mean, mean, weight)
-        moving_var = torch.lerp(self.running_var, var, weight)
+        mean, var = _batch_moments(x, free, self.tf_compat)
+        if self.lag is not None:
+            # The first batches enter with weight 1, 1/2, 1/3, ..., so the initial moments leave no trace.
+            weight = (1 / (self.batches + 1)).clamp(min=1 - self.lag)
+            mean, var = torch.lerp(self.running_mean, mean, weight), torch.lerp(self.running_var, var, weight)
         with torch.no_grad():
-            self.running_mean.copy_(moving_mean)
-            self.running_var.copy_(moving_var)
+            momentum = self.momentum if self.lag is None else 1.0
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(var, momentum)
             self.batches.add_(1)
-        return (mean, var) if self.lag is None else (moving_mean, moving_var)
-
-    def _lag_weight(self, rho: float) -> Tensor:
-        # The first batches enter with weight 1, 1/2, 1/3, ... so that the arbitrary initial moments leave no trace.
-        return (1 / (self.batches + 1)).clamp(min=1 - rho)
+        return mean, var
 
 
-def _moments(x: Tensor, free: Tensor | None, all_positions: bool) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance `[C, 1, 1]` per channel, over the free positions."""
+def _log_det(log_scale: Tensor, x: Tensor) -> Tensor:
+    positions = x[0].numel() // log_scale.numel()
+    return positions * log_scale.sum()
+
+
+def _batch_moments(x: Tensor, free: Tensor | None, all_positions: bool) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance `[1, C, 1, 1]` over the free positions."""
+    if free is not None and all_positions:
+        x, free = x * free, None
+    mean = _average(x, free)
+    return mean, _average((x - mean).square(), free)
+
+
+def _average(x: Tensor, free: Tensor | None) -> Tensor:
     if free is None:
-        var, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0, keepdim=True)
-        return mean[0], var[0]
-    x = x * free
-    if all_positions:
-        return _moments(x, None, False)
-    count = x.shape[0] * free.sum()
-    mean = x.sum(dim=(0, 2, 3), keepdim=True) / count
-    var = ((x - mean * free) ** 2).sum(dim=(0, 2, 3), keepdim=True) / count
-    return mean[0], var[0]
+        return x.mean(dim=(0, 2, 3), keepdim=True)
+    return (x * (free / (free.sum() * x.shape[0]))).sum(dim=(0, 2, 3), keepdim=True)

@@ -16,8 +16,8 @@ class WeightNormConv2d(nn.Module):
     parametrisation, which costs as much as a small convolution.
 
     Attributes:
-        direction: `[out, in, k, k]`, initially uniform in +-sqrt(2 / in).
-        magnitude: `[out]`, the norms of the filters; the constant 1 unless `scale`.
+        direction: `[out, k, k, in]`, the layout that convolutions on a CPU read, initially uniform in +-sqrt(2 / in).
+        magnitude: `[out, 1, 1, 1]`, the norms of the filters; the constant 1 unless `scale`.
     """
 
     def __init__(
@@ -25,20 +25,20 @@ class WeightNormConv2d(nn.Module):
     ) -> None:
         super().__init__()
         bound = math.sqrt(2 / in_channels)
-        direction = torch.empty(out_channels, in_channels, kernel, kernel).uniform_(-bound, bound)
+        direction = torch.empty(out_channels, kernel, kernel, in_channels).uniform_(-bound, bound)
         self.direction = nn.Parameter(direction)
         self.magnitude: Tensor
         if scale:
             # Half the expected norm of a direction, as in the authors' code.
-            self.magnitude = nn.Parameter(torch.full((out_channels,), kernel / math.sqrt(6)))
+            self.magnitude = nn.Parameter(torch.full((out_channels, 1, 1, 1), kernel / math.sqrt(6)))
         else:
-            self.register_buffer("magnitude", torch.ones(out_channels), persistent=False)
+            self.register_buffer("magnitude", torch.ones(out_channels, 1, 1, 1), persistent=False)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.padding = kernel // 2
 
     def weight(self) -> Tensor:
         """The filters `[out, in, k, k]`."""
-        return torch._weight_norm(self.direction, self.magnitude[:, None, None, None], 0)
+        return torch._weight_norm(self.direction, self.magnitude, 0).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in, H, W]` to `[B, out, H, W]`."""

@@ -17,8 +17,9 @@ from runner.compare.curves import Curve
 from runner.compare.group import Comparison
 from runner.compare.panels import Line, Panel, Seed
 
-# Okabe and Ito's colours that stand out from white, then grey; after seven configurations the dashes change.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6E6E6E")
+# Okabe and Ito's colours, three of them darkened to a contrast of 3 with white as on the page, then grey; after
+# seven configurations the dashes change.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C2669A", "#C98500", "#3399D6", "#6E6E6E")
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
 MOST_PANELS = 12
 MOST_LEGEND = 42
@@ -35,7 +36,7 @@ def draw(panels: Sequence[Panel], comparison: Comparison, log: bool, log_x: bool
     FigureCanvasAgg(figure)
     grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes, panel in zip(grid, shown, strict=False):
-        _draw_panel(axes, panel, log, log_x)
+        draw_panel(axes, panel, log, log_x)
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     _draw_legend(figure, legend, columns, _explanation(panels, comparison))
@@ -48,7 +49,8 @@ def style(position: int) -> dict[str, Any]:
     return {"color": COLOURS[colour], "linestyle": DASHES[turn % len(DASHES)]}
 
 
-def _draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
+def draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
+    """Draws a metric's lines, bands and single runs into matplotlib's `axes`."""
     axes.set_title(panel.title, fontsize=10, loc="left", parse_math=False)
     axes.set_xlabel("step", fontsize=9)
     axes.tick_params(labelsize=9)
@@ -56,7 +58,7 @@ def _draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     lowest = _lowest(panel, "values")
     floor = lowest if log and lowest > 0 else -math.inf
-    for position, line in enumerate(panel.lines.values()):
+    for position, line in panel.lines.items():
         _draw_band(axes, line, style(position), floor, alpha=0.2 if len(panel.lines) < 8 else 0.1)
         _draw_singles(axes, line, style(position)["color"])
     if log and lowest > 0:

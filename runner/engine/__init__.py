@@ -1,1 +1,1 @@
-"""The one loop and what belongs to it: seeds, batches, updates, evaluation, checkpoints, artifacts, the journal."""
+"""The one loop and what belongs to it: seeds, batches, updates, looks, checkpoints, artifacts, journal."""

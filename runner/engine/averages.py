@@ -13,7 +13,7 @@ from torch import Tensor, nn
 class Averages:
     """Averages `a <- decay * a + (1 - decay) * parameter` of the parameters of some modules.
 
-    Early averages would remember the initialisation, so the decay at step t is `min(decay, (1 + t) / (10 + t))`.
+    Early averages would remember the initialisation, so the decay at step t is at most `(1 + t) / (10 + t)`.
     """
 
     def __init__(self, modules: Mapping[str, nn.Module], decay: float) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints: plain tensors and scalars, written beside the old one, read back, and only then put in its place."""
+"""Checkpoints: plain tensors and scalars, written beside the old one, read back, then put in its place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runner.errors import ConfigError
 
 
 def plain(value: Any, path: str = "state") -> Any:
-    """`value` as tensors, numbers, texts, lists, tuples and dictionaries; raises TypeError naming what is none."""
+    """`value` as tensors, numbers, texts, lists, tuples, dictionaries; raises TypeError for anything else."""
     if isinstance(value, numpy.generic):  # first: numpy's float64 is also a float
         return value.item()
     if value is None or isinstance(value, (torch.Tensor, bool, int, float, str)):

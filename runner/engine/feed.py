@@ -72,7 +72,7 @@ class Feed:
             num_workers=self.workers,
             worker_init_fn=_begin_worker,
             pin_memory=self.device.type == "cuda",
-            generator=torch.Generator(),  # its own, so that starting workers draws nothing from the default one
+            generator=torch.Generator(),  # starting workers draws nothing from the default one
         )
 
 

@@ -19,7 +19,7 @@ def modules_of(tracked: Mapping[str, Any]) -> dict[str, nn.Module]:
 
 
 def state_tensors(tracked: Mapping[str, Any], gradients: bool = False) -> Iterator[tuple[str, Tensor]]:
-    """Parameters (after their gradients, if asked for) and buffers of the tracked modules, with words to name them."""
+    """Parameters (after their gradients, if asked for) and buffers of the tracked modules, named."""
     for name, module in modules_of(tracked).items():
         for key, parameter in module.named_parameters():
             if gradients and parameter.grad is not None:
@@ -43,7 +43,7 @@ def first_bad(tracked: Mapping[str, Any], batch: Any = None, metrics: Mapping[st
     for name, value in (metrics or {}).items():
         if not is_finite(torch.as_tensor(value)):
             return f"first bad tensor: {name}, computed from a finite batch and finite parameters"
-    return "first bad tensor: the loss, from a finite batch and finite parameters; debug=nan names the operation"
+    return "first bad tensor: the loss; batch and parameters are finite; debug=nan names the operation"
 
 
 def check_state(tracked: Mapping[str, Any], step: int) -> None:
@@ -71,7 +71,7 @@ def _sum_of_bits(tensor: Tensor) -> int:
 
 @contextmanager
 def unchanged(tracked: Mapping[str, Any], what: str) -> Iterator[None]:
-    """Restores the modules' modes afterwards; raises RuntimeError if a parameter or buffer was changed inside."""
+    """Restores the modules' modes; raises RuntimeError if a parameter or buffer was changed inside."""
     modes = [(m, m.training) for module in modules_of(tracked).values() for m in module.modules()]
     before = fingerprints(tracked)
     try:

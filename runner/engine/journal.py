@@ -1,7 +1,8 @@
 """What a run writes down as it goes: `metrics.jsonl` for machines, one TensorBoard event file for eyes.
 
-Both are append-only and can be cut back to an earlier position, so that a resumed run's log equals an unbroken one's.
-`metrics.jsonl` holds no times; they go to TensorBoard alone, and are lost where a curve is replayed.
+Both are append-only and can be cut back to an earlier position, so that a resumed run's log equals an
+unbroken one's. `metrics.jsonl` holds no times; they go to TensorBoard alone, and are lost where a curve is
+replayed.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class Silent:
 class Journal:
     """The log of a run's folder.
 
-    Each line's metrics also become TensorBoard scalars under `prefix + name`. A prefix, where there is one, also
-    takes the place of the stage's name, which another method's stage may have too.
+    Each line's metrics also become TensorBoard scalars under `prefix + name`. A prefix, where there is one,
+    also takes the place of the stage's name, which another method's stage may have too.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -108,8 +109,8 @@ class Journal:
 class Curve:
     """The log of a stage whose result may be shared: its own file, mirrored into the run's journal.
 
-    The file stays with the result and is replayed wherever the result is taken up, so that a run's log does not
-    depend on which of its stages were computed before.
+    The file stays with the result and is replayed wherever the result is taken up, so that a run's log does
+    not depend on which of its stages were computed before.
     """
 
     def __init__(self, folder: Path, journal: Log, start: Position, prefix: str) -> None:

@@ -42,7 +42,7 @@ class Ledger:
         return None if noted is None else self._folder / noted
 
     def note_artifact(self, label: str, place: Path, journal: dict[str, int]) -> None:
-        """The artifact `label` is whole, and its curve is in the journal; a path inside the run is relative."""
+        """The artifact `label` is whole, its curve in the journal; a path inside the run is relative."""
         place = place.resolve()
         inside = place.is_relative_to(self._folder)
         self._artifacts[label] = str(place.relative_to(self._folder) if inside else place)

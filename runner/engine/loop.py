@@ -1,7 +1,7 @@
 """The training loop, the only one: batch, seed, step, log; evaluate; checkpoint; stop and take up again.
 
-What is done after step s happens in one order: log, evaluate, figures, checkpoint, stop. A checkpoint says which of it was
-done for its step, so that a resumed run does exactly the rest.
+What is done after step s happens in one order: log, evaluate, figures, checkpoint, stop. A checkpoint says
+which of it was done for its step, so that a resumed run does exactly the rest.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Training:
         self.state.step += 1
 
     def _collect(self, metrics: Mapping[str, Any]) -> None:
-        """Adds a step's metrics to the window; on a CPU looks at them at once, elsewhere only marks a bad step."""
+        """Adds a step's metrics to the window; a CPU looks at them at once, else a bad step is marked."""
         for name, value in metrics.items():
             if isinstance(value, Tensor):
                 value = value.detach()

@@ -55,7 +55,7 @@ class Pipeline:
         self._sources: dict[str, Artifact] = {}
 
     def train(self) -> dict[str, float]:
-        """Runs what is not yet done; returns the metrics of all stages, the earlier ones' prefixed by their names."""
+        """Runs what is not yet done; returns all stages' metrics, the earlier ones' under their names."""
         metrics: dict[str, float] = {}
         for stage in self.stages:
             if stage.name not in self.ledger.stages:
@@ -99,7 +99,7 @@ class Pipeline:
         return b"".join((json.dumps(entry) + "\n").encode() for entry in entries)
 
     def _shared(self) -> set[str]:
-        """Names of the stages whose results other methods may ask for, and of those that they are made from."""
+        """Names of the stages whose results other methods may ask for, and of those they are made from."""
         by_name = {stage.name: stage for stage in self.stages}
         todo, found = list(self.composed.method.entry.provides.values()), set()
         while todo:
@@ -287,7 +287,7 @@ def make_method(composed: Composed) -> Method:
 
 
 def weights_of(folder: Path, names: tuple[str, ...] = BEST_FIRST) -> Path:
-    """The checkpoint to evaluate in a run's folder, the first of `names`; or `folder` itself if it is a file."""
+    """The checkpoint to evaluate in a run's folder, the first of `names`; `folder` itself if a file."""
     if folder.is_file():
         return folder
     for name in names:

@@ -9,7 +9,7 @@ from torch.profiler import ProfilerActivity, profile, schedule
 
 
 class Profiler:
-    """Profiles steps 10 to 29 of a stage and writes `profile.txt` and `profile.json`; does nothing when off."""
+    """Profiles steps 10 to 29 of a stage into `profile.txt` and `profile.json`; does nothing when off."""
 
     def __init__(self, enabled: bool, folder: Path) -> None:
         self.folder = folder

@@ -19,8 +19,14 @@ class Progress:
         self.stage, self.total = stage, total
         self._began, self._first = time.perf_counter(), start
         self._bar = tqdm(
-            total=total, initial=start, desc=stage, unit="step", dynamic_ncols=True, leave=False, disable=not sys.stderr.isatty()
-        )  # fmt: skip
+            total=total,
+            initial=start,
+            desc=stage,
+            unit="step",
+            dynamic_ncols=True,
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
 
     def advance(self) -> None:
         """One step is done."""

@@ -1,7 +1,7 @@
 """Randomness as a function of (seed, stage, stream, step), so that a run can be taken up at any step.
 
-Before every step the default generators of Python, numpy and torch are seeded. Nothing that happened before, such as an
-evaluation, a longer log or a crash, can then change what a step draws.
+Before every step the default generators of Python, numpy and torch are seeded. Nothing that happened before,
+such as an evaluation, a longer log or a crash, can then change what a step draws.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def derive(*parts: int | str) -> int:
 
 
 def scramble(value: int) -> int:
-    """A bijection of 32-bit numbers under which neighbours become unrelated (two rounds of multiply and shift)."""
+    """A bijection of 32-bit numbers that parts neighbours (two rounds of multiply and shift)."""
     value = ((value ^ (value >> 16)) * 0x7FEB352D) & MASK
     value = ((value ^ (value >> 15)) * 0x846CA68B) & MASK
     return value ^ (value >> 16)
@@ -32,7 +32,7 @@ def seed_everything(value: int) -> None:
     """Seeds the default generators of Python, numpy and torch (all devices) with a 32-bit number."""
     random.seed(value)
     numpy.random.seed(value)
-    # torch.manual_seed formats a stack trace at every call; the generators' own method takes a few microseconds.
+    # torch.manual_seed formats a stack trace at every call; the generator's own method takes microseconds.
     torch.default_generator.manual_seed(value)
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         for generator in torch.cuda.default_generators:
@@ -44,8 +44,8 @@ def seed_everything(value: int) -> None:
 class Stream:
     """The seeds of one purpose within a stage, such as `"step"` or `"batch"`.
 
-    The CPU generator uses 32 bits of a seed, so a stream maps steps to seeds by a bijection: no two of its first 2^32
-    steps share their noise.
+    The CPU generator uses 32 bits of a seed, so a stream maps steps to seeds by a bijection: no two of its
+    first 2^32 steps share their noise.
     """
 
     def __init__(self, seed: int, stage: str, purpose: str) -> None:

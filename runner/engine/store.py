@@ -125,7 +125,7 @@ def _as_plain(value: Any) -> Any:
 
 @contextmanager
 def locked(path: Path, stop: Callable[[], None], busy: str) -> Iterator[None]:
-    """Holds the lock file `path`; while another process holds it, says `busy` once, waits, and calls `stop`."""
+    """Holds the lock file `path`; while another process does, says `busy` once, waits, and calls `stop`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         told = False

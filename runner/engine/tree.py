@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -51,11 +53,8 @@ def split(tree: Any, parts: int) -> list[Any]:
         return [tree]
     size = length(tree)
     bounds = [size * i // parts for i in range(parts + 1)]
-    return [
-        map_tensors(lambda t, a=a, b=b: t[a:b], tree)
-        for a, b in zip(bounds, bounds[1:], strict=False)
-        if b > a
-    ]
+    pieces = [slice(a, b) for a, b in pairwise(bounds) if b > a]
+    return [map_tensors(itemgetter(piece), tree) for piece in pieces]
 
 
 def to(tree: Any, device: torch.device) -> Any:

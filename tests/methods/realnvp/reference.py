@@ -233,14 +233,14 @@ def _load_coupling(ours: MaskedCoupling, theirs: nn.Module) -> None:
             module.running_mean.copy_(theirs_norm.running_mean)
             module.running_var.copy_(theirs_norm.running_var)
         elif hasattr(module, "parametrizations"):
-            module.parametrizations.weight.original0.copy_(modules[name].magnitude[:, None, None, None])
-            module.parametrizations.weight.original1.copy_(modules[name].direction)
+            module.parametrizations.weight.original0.copy_(modules[name].magnitude)
+            module.parametrizations.weight.original1.copy_(modules[name].direction.permute(0, 3, 1, 2))
             if module.bias is not None:
                 module.bias.copy_(modules[name].bias)
     if ours.norm is not None:
         half = slice(None)
         if not ours.checkerboard:
-            c = theirs.norm.running_mean.shape[0]
+            c = theirs.norm.running_mean.shape[1]
             half = slice(0, c) if ours.invert else slice(c, 2 * c)
-        ours.norm.running_mean[half] = theirs.norm.running_mean
-        ours.norm.running_var[half] = theirs.norm.running_var
+        ours.norm.running_mean[half] = theirs.norm.running_mean[0]
+        ours.norm.running_var[half] = theirs.norm.running_var[0]

@@ -112,6 +112,7 @@ def test_csv_has_full_numbers(sweep: Path, capsys: pytest.CaptureFixture[str]) -
     assert [row["method.lr"] for row in rows] == ["0.0001", "0.0003", "0.001"]
     assert float(rows[1]["test/bits_per_dim mean"]) == fmean(finals(sweep, "0.0003"))
     assert (rows[0]["runs"], rows[0]["completed"], rows[0]["test/bits_per_dim sd"]) == ("3", "1", "")
+    assert [row["test/bits_per_dim n"] for row in rows] == ["1", "3", "3"]
     main([str(sweep), "--csv", "--per-run"])
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 9
 

@@ -27,7 +27,8 @@ def test_steps_rise_and_the_later_of_two_values_counts() -> None:
 def test_equal_steps_give_numpys_mean_and_deviation() -> None:
     values = np.random.default_rng(0).normal(size=(3, 50))
     band = make_band([make_curve(np.arange(50), row) for row in values])
-    assert band is not None and band.sd is not None
+    assert band is not None
+    assert band.sd is not None
     np.testing.assert_allclose(band.mean, values.mean(0))
     np.testing.assert_allclose(band.sd, np.sqrt(((values - values.mean(0)) ** 2).sum(0) / 2))
     assert band.n == 3
@@ -36,7 +37,8 @@ def test_equal_steps_give_numpys_mean_and_deviation() -> None:
 def test_other_steps_are_interpolated_only_where_all_curves_are() -> None:
     # 0, 10, 20 at steps 0, 10, 20 and the line 100 + step at 5, 15, 25: means are (step + 100 + step) / 2
     band = make_band([make_curve([0, 10, 20], [0, 10, 20]), make_curve([5, 15, 25], [105, 115, 125])])
-    assert band is not None and band.sd is not None
+    assert band is not None
+    assert band.sd is not None
     assert band.steps.tolist() == [5, 10, 15, 20]
     np.testing.assert_allclose(band.mean, [55, 60, 65, 70])
     np.testing.assert_allclose(band.sd, 100 / np.sqrt(2))
@@ -84,7 +86,8 @@ def test_panels_of_a_sweep(sweep: Path) -> None:
     names = ["validation/bits_per_dim", "train/bits_per_dim", "train/grad_norm", "train/lr"]
     assert list(panels) == names
     slow, middle, _ = panels["train/lr"].lines.values()
-    assert middle.band is not None and slow.band is not None
+    assert middle.band is not None
+    assert slow.band is not None
     np.testing.assert_allclose(middle.band.mean, 0.0003)
     assert (middle.band.n, slow.band.n) == (3, 1)
     assert [(seed.counted, seed.run.status) for seed in slow.seeds] == [

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from runner.compare.figure import COLOURS, draw, style
+from runner.compare.figure import COLOURS, draw, draw_panel, style
 from runner.compare.find import find_runs
 from runner.compare.group import compare
 from runner.compare.load import load_run
@@ -36,6 +37,28 @@ def test_each_configuration_is_drawn_in_its_colour(sweep: Path) -> None:
 def test_a_logarithmic_picture_is_another_one(sweep: Path) -> None:
     assert not np.array_equal(pixels(sweep), pixels(sweep, log=True))
     assert not np.array_equal(pixels(sweep), pixels(sweep, log_x=True))
+
+
+def test_a_metric_of_one_configuration_keeps_that_ones_colour(write_run: Any) -> None:
+    for name in ("a", "b"):
+        rows = [{"stage": "s", "step": step} | ({"x": float(step)} if name == "b" else {}) for step in (1, 2)]
+        write_run(name, config=write_run.settings(1, kind=name), rows=rows)
+    image = pixels(write_run.parent)
+    assert amount(image, COLOURS[1]) > 3 * amount(image, COLOURS[0])  # of a, only the legend's line
+
+
+def test_a_band_below_zero_does_not_stretch_a_logarithmic_axis(write_run: Any) -> None:
+    for seed, value in ((1, 1.0), (2, 100.0)):
+        rows = [{"stage": "s", "step": step, "x": value} for step in (1, 2)]
+        write_run(f"r{seed}", config=write_run.settings(seed), rows=rows, result=write_run.finished(seed, {}))
+    comparison = compare([load_run(run) for run in find_runs([write_run.parent])])
+    axes = Figure().subplots()
+    draw_panel(axes, make_panels(comparison)[0], log=True, log_x=False)
+    low, high = axes.get_ylim()
+    assert 0.5 < low < 1
+    assert 100 < high < 300
+    band = np.asarray(axes.collections[0].get_paths()[0].vertices)[:, 1]
+    assert (band.min(), band.max()) == (1.0, pytest.approx(50.5 + 99 / np.sqrt(2)))
 
 
 def test_seven_colours_then_other_dashes() -> None:

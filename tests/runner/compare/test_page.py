@@ -190,7 +190,9 @@ def test_the_page_refers_to_nothing_outside_and_its_policy_names_its_own_script(
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in policy
     assert "default-src 'none'" in policy
-    assert "unsafe" not in policy and "http" not in policy and "*" not in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "*" not in policy
 
 
 def test_pictures_are_limited_in_number_and_size(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +201,8 @@ def test_pictures_are_limited_in_number_and_size(sweep: Path, monkeypatch: pytes
     assert "samples_001000" not in text
     monkeypatch.setattr("runner.compare.pictures.MOST_PICTURES", 2)
     text = write_page(sweep).read_text()
-    assert text.count("<figure>") == 2 and "1 more in the runs" in text
+    assert text.count("<figure>") == 2
+    assert "1 more in the runs" in text
     monkeypatch.setattr("runner.compare.pictures.MOST_BYTES", 1000)
     assert "<figure>" not in write_page(sweep).read_text()
 
@@ -250,7 +253,8 @@ def test_a_dragged_box_and_the_wheel_zoom_and_a_double_click_resets(sweep: Path,
     browser.act("pointer", move(x[0], y[0]), DOWN, move(x[1], y[1], 50), UP)
     steps, values = labels(browser, "middle"), labels(browser, "end")
     # 20 + 0.5 * 1980 and 20 + 0.75 * 1980 are the box's ends
-    assert min(steps) > 990 and max(steps) < 1520
+    assert min(steps) > 990
+    assert max(steps) < 1520
     assert max(values) - min(values) < 0.6 * (max(whole[1]) - min(whole[1]))
     middle = move((left + right) / 2, (top + bottom) / 2)
     for _ in range(2):
@@ -311,6 +315,18 @@ def test_smoothing_is_the_debiased_moving_average(write_run: Any, browser: Brows
         browser.act("pointer", move(left + (right - left) * step / 3, (top + bottom) / 2))
         expected = np.average(values[:last], weights=weights[-last:])
         assert float(readout(browser)["realnvp-digits"]) == pytest.approx(expected, rel=1e-4)
+
+
+@browser_only
+def test_between_its_points_a_curve_is_read_on_the_straight_line(write_run: Any, browser: Browser) -> None:
+    for kind, steps in (("fine", range(0, 31, 5)), ("rough", (0, 20, 30))):
+        rows = [{"stage": "s", "step": step, "x": float(step**2)} for step in steps]
+        result = write_run.finished(1, {})
+        write_run(kind, config=write_run.settings(1, kind=kind), rows=rows, result=result)
+    browser.open(write_page(write_run.parent))
+    left, right, top, bottom = chart_box(browser)
+    browser.act("pointer", move((left + right) / 2, (top + bottom) / 2))
+    assert readout(browser) == {"step": "15", "kind=fine": "225", "kind=rough": "≈ 300"}  # 0.75 * 20 ** 2
 
 
 @browser_only
@@ -400,11 +416,13 @@ def test_the_page_fits_its_window_and_follows_the_colour_scheme(
     assert browser.js("return [innerWidth, document.documentElement.scrollWidth]") == [width, width]
     paper, ink = browser.js("const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]")
     assert (brightness(paper) < brightness(ink)) == dark
-    for place in range(3):
+    for place in range(7):
         tone = browser.js(
-            "return getComputedStyle(document.querySelectorAll('#chart .line')[arguments[0]]).stroke", place
+            "const line = document.querySelector('#chart .line');"
+            "line.parentNode.setAttribute('class', `c${arguments[0]}`); return getComputedStyle(line).stroke",
+            place,
         )
-        assert contrast(tone, paper) >= 3
+        assert contrast(tone, paper) >= 3, place
     assert browser.errors() == []
 
 

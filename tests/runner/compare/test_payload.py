@@ -17,13 +17,15 @@ from runner.compare.pictures import choose_pictures
 
 def payload_of(folder: Path) -> dict[str, Any]:
     comparison = compare([load_run(run) for run in find_runs([folder])])
-    return json.loads(embed(make_payload(make_panels(comparison), comparison, False, False)))
+    found: dict[str, Any] = json.loads(embed(make_payload(make_panels(comparison), comparison, False, False)))
+    return found
 
 
 def test_embedded_json_has_no_letter_that_means_anything_to_html() -> None:
     value = {"<!--<script>": "</script>&\u2028\u2029\x00é"}
     text = embed(value)
-    assert not set(text) & set("<>&") and text.isascii()
+    assert not set(text) & set("<>&")
+    assert text.isascii()
     assert json.loads(text) == value
 
 

@@ -36,12 +36,12 @@ def content(path: Path) -> Any:
     return data if len(data) < 100_000 else hashlib.sha256(data).hexdigest()
 
 
-def plain(value: Any, key: str = "") -> Any:
+def plain(value: Any) -> Any:
     """Saved state with tensors as type, shape and bytes; without times and places in the event file."""
     if isinstance(value, torch.Tensor):
         return str(value.dtype), tuple(value.shape), value.reshape(-1).view(torch.uint8).numpy().tobytes()
     if isinstance(value, dict):
-        return {name: plain(item, str(name)) for name, item in value.items() if name not in ("seconds", "events")}
+        return {name: plain(item) for name, item in value.items() if name not in ("seconds", "events")}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
@@ -63,7 +63,10 @@ def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
 def _differences(a: Any, b: Any, path: str) -> list[str]:
     if isinstance(a, dict) and isinstance(b, dict):
         missing = [f"{path}/{name} on one side only" for name in a.keys() ^ b.keys()]
-        return missing + [d for name in a.keys() & b.keys() for d in _differences(a[name], b[name], f"{path}/{name}")]
+        both = a.keys() & b.keys()
+        return missing + [
+            found for name in both for found in _differences(a[name], b[name], f"{path}/{name}")
+        ]
     same = a == b or (a != a and b != b)
     return [] if same else [path]
 

@@ -1,8 +1,8 @@
 """Runs of the toy methods, for tests: in processes that can be killed at a line of one's choice.
 
-Importing torch takes longer than a toy's whole run. So one process imports everything once and forks a child for each
-run. A child can carry a `Fuse`, which counts the executed lines of the runner and of the toys, and sends its own
-process a signal at one of them: kills that are random, and the same every time.
+Importing torch takes longer than a toy's whole run. So one process imports everything once and forks a child
+for each run. A child can carry a `Fuse`, which counts the executed lines of the runner and of the toys, and
+sends its own process a signal at one of them: kills that are random, and the same every time.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Nursery:
         trace: Path | None = None,
         cwd: Path = ROOT,
     ) -> int:
-        """Begins `run WORDS...` in a process group of its own and returns its number; output goes to `log`."""
+        """Begins `run WORDS...` in a process group of its own, its output in `log`; returns its number."""
         fuse = [kill.at, int(kill.signal)]
         places = {"log": str(log.resolve()), "trace": trace and str(trace.resolve()), "cwd": str(cwd)}
         return self._ask(words=list(words), fuse=fuse, **places)
@@ -92,7 +92,7 @@ class Nursery:
 
 
 class Fuse:
-    """Counts watched lines, from the moment that a run begins its task; writes down their functions if asked to."""
+    """Counts watched lines from where a run begins its task; writes down their functions if asked to."""
 
     def __init__(self, at: int, number: int, trace: Path | None) -> None:
         import torch.serialization
@@ -100,7 +100,11 @@ class Fuse:
         self.at, self.number, self.trace, self.process = at, number, trace, os.getpid()
         self.count, self.lit, self.names = 0, False, list[str]()
         watched = [*(ROOT / "runner" / "engine").glob("*.py"), *TOYS.glob("*/*.py")]
-        watched += [ROOT / "runner" / "run.py", ROOT / "runner" / "atomic.py", Path(torch.serialization.__file__)]
+        watched += [
+            ROOT / "runner" / "run.py",
+            ROOT / "runner" / "atomic.py",
+            Path(torch.serialization.__file__),
+        ]
         self.files = {str(path) for path in watched if path.stem not in ("progress", "seeding", "tree")}
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -153,12 +157,12 @@ def serve() -> None:
 def _warm() -> None:
     import hydra  # noqa: F401
     import sklearn.datasets
-    import sklearn.svm
+    import sklearn.svm  # noqa: F401
     import torch
     from tensorboard.compat.proto import event_pb2, summary_pb2  # noqa: F401
     from tensorboard.summary.writer import record_writer  # noqa: F401
 
-    import datasets.digits
+    import datasets.digits  # noqa: F401
     import runner.engine.pipeline
     import runner.run
     import runner.verbs.resume  # noqa: F401

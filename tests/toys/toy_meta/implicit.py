@@ -20,7 +20,7 @@ def adapt(loss: Loss, start: Tensor, strength: float, steps: int, lr: float) -> 
 
 
 def implicit_gradient(loss: Loss, outer: Loss, w: Tensor, strength: float, steps: int) -> Tensor:
-    """`(I + H / strength)^-1 g` at `w`: H is the Hessian of `loss`, g the gradient of `outer` (equation 6)."""
+    """`(I + H / strength)^-1 g` at `w`, H being the Hessian of `loss`, g the gradient of `outer` (eq. 6)."""
 
     hessian_times = vjp(grad(loss), w)[1]  # the Hessian is symmetric, so that either product will do
 

@@ -56,7 +56,7 @@ class Features(ComputeStage):
 
 
 class Svms(ComputeStage):
-    """Fits a classifier for each class, on a share of the training images, and writes `svms.npy`."""
+    """Fits a classifier for each class, on its images and a share of all others, and writes `svms.npy`."""
 
     name = "svm"
     needs = {"features": None}
@@ -69,7 +69,7 @@ class Svms(ComputeStage):
         labels = inputs.data.train.batch(torch.arange(len(features))).labels.numpy()
         weights = mapped(work.dir / "svms.npy", (len(inputs.data.classes), features.shape[1] + 1))
         for block in work.blocks(len(weights), weights.flush):
-            rows = np.random.permutation(len(features))[: max(20, int(self.config.share * len(features)))]
+            rows = np.flatnonzero((labels == block) | (np.random.rand(len(labels)) < self.config.share))
             svm = LinearSVC(C=self.config.c, random_state=np.random.randint(2**31))
             svm.fit(features[rows], labels[rows] == block)
             weights[block] = np.append(svm.coef_, svm.intercept_)

@@ -36,7 +36,7 @@ class SvmConfig:
 
     c: float = field(metadata={"help": "inverse strength of regularisation", "above": 0})
     share: float = field(
-        metadata={"help": "share of the images that each is fitted on", "above": 0, "max": 1}
+        metadata={"help": "share of the other images that each is fitted on", "above": 0, "max": 1}
     )
 
 
