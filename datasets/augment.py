@@ -20,8 +20,10 @@ def random_flips(images: Tensor) -> Tensor:
     """Flips each image left to right with probability 1/2, in place where it is contiguous."""
     chosen = (torch.rand(len(images)) < 0.5).nonzero().squeeze(1)
     rows = words(images)
-    flipped = rows.index_select(0, chosen).view(torch.uint8).view(len(chosen), *images.shape[1:]).flip(-1)
-    rows.index_copy_(0, chosen, words(flipped))
+    picked = rows.index_select(0, chosen).view(torch.uint8).view(len(chosen), *images.shape[1:])
+    rows.index_copy_(
+        0, chosen, picked.flip(-1).view(len(chosen), math.prod(images.shape[1:])).view(rows.dtype)
+    )
     return rows.view(torch.uint8).view(images.shape)
 
 

@@ -59,7 +59,7 @@ def _fetch(name: str, file: RemoteFile, access: Access, addresses: list[str | Pa
                 _copy(address, temporary, file)
             return target
         except Refused as refused:
-            reasons.append(f"{_brief(address)}: {refused}")
+            reasons.append(f"{_place(address)}: {refused}")
     raise DataError(missing(name, file, access, "; ".join(reasons)))
 
 
@@ -104,7 +104,7 @@ def _reason(error: BaseException | str) -> str:
     return " ".join(str(text).split()) or type(error).__name__
 
 
-def _brief(address: str | Path) -> str:
+def _place(address: str | Path) -> str:
     return str(address) if isinstance(address, Path) else urlsplit(address).netloc
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -43,16 +42,16 @@ class MemoryStore(Store):
 
 
 class MappedStore(Store):
-    """Images `numbers` (all, if None) of an `.npy` file `[N, C, H, W]` that each process maps for itself."""
+    """Images `numbers` (all, if None) of an `.npy` file `[N, C, H, W]`, mapped when first read."""
 
     def __init__(self, path: Path, numbers: np.ndarray | None = None) -> None:
         self.path, self.numbers = path, numbers
-        self._mapped: tuple[int, np.ndarray] | None = None
+        self._mapped: np.ndarray | None = None
 
     def _array(self) -> np.ndarray:
-        if self._mapped is None or self._mapped[0] != os.getpid():
-            self._mapped = (os.getpid(), np.load(self.path, mmap_mode="r", allow_pickle=False))
-        return self._mapped[1]
+        if self._mapped is None:
+            self._mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return self._mapped
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_mapped": None}

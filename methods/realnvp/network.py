@@ -136,7 +136,7 @@ def _last_skips(h: Tensor, block: ResidualBlock, before: WeightNormConv2d, after
     operations and spares width^2 for each pixel of the batch.
     """
     skip, conv = after.weight(), block.conv_out
-    folded = torch.einsum("oi,ikhw->okhw", skip.flatten(1), conv.weight())
+    folded = (skip.flatten(1) @ conv.weight().flatten(1)).view_as(conv.direction)
     bias = torch.addmv(before.bias + after.bias, skip.flatten(1), conv.bias)
     total = F.conv2d(h, before.weight() + skip)
     return F.conv2d(block.features(h), folded, bias, padding=1).add_(total)

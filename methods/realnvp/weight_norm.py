@@ -16,7 +16,7 @@ class WeightNormConv2d(nn.Module):
     parametrisation, which costs as much as a small convolution.
 
     Attributes:
-        direction: `[out, k, k, in]`, the layout that convolutions on a CPU read, initially uniform in +-sqrt(2 / in).
+        direction: `[out, in, k, k]`, initially uniform in +-sqrt(2 / in).
         magnitude: `[out, 1, 1, 1]`, the norms of the filters; the constant 1 unless `scale`.
     """
 
@@ -25,7 +25,7 @@ class WeightNormConv2d(nn.Module):
     ) -> None:
         super().__init__()
         bound = math.sqrt(2 / in_channels)
-        direction = torch.empty(out_channels, kernel, kernel, in_channels).uniform_(-bound, bound)
+        direction = torch.empty(out_channels, in_channels, kernel, kernel).uniform_(-bound, bound)
         self.direction = nn.Parameter(direction)
         self.magnitude: Tensor
         if scale:
@@ -38,7 +38,7 @@ class WeightNormConv2d(nn.Module):
 
     def weight(self) -> Tensor:
         """The filters `[out, in, k, k]`."""
-        return torch._weight_norm(self.direction, self.magnitude, 0).permute(0, 3, 1, 2)
+        return torch._weight_norm(self.direction, self.magnitude, 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in, H, W]` to `[B, out, H, W]`."""

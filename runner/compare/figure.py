@@ -12,13 +12,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from runner.compare.curves import Curve
 from runner.compare.group import Comparison
 from runner.compare.panels import Line, Panel, Seed
 
-# Okabe and Ito's colours, three of them darkened to a contrast of 3 with white as on the page, then grey; after
-# seven configurations the dashes change.
+# Okabe and Ito's colours, three of them darkened to a contrast of 3 with white as on the page, then grey;
+# after seven configurations the dashes change.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C2669A", "#C98500", "#3399D6", "#6E6E6E")
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
 MOST_PANELS = 12
@@ -65,6 +66,7 @@ def draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
         axes.set_yscale("log")
     elif log:
         axes.set_title("linear: not all positive", fontsize=8, loc="right", color="#6E6E6E")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     if log_x:
         axes.set_xscale("log" if _lowest(panel, "steps") > 0 else "symlog")
 
@@ -75,7 +77,9 @@ def _draw_band(axes: Any, line: Line, look: dict[str, Any], floor: float, alpha:
         return
     marker = "o" if len(band.steps) == 1 else None
     axes.plot(band.steps, band.mean, linewidth=1.6, marker=marker, markersize=4, zorder=3, **look)
-    if band.sd is not None:
+    if band.sd is not None and marker:
+        axes.errorbar(band.steps, band.mean, band.sd, color=look["color"], capsize=4, linewidth=1.2)
+    elif band.sd is not None:
         # on a logarithmic axis a band that reaches below zero ends at the lowest value there is
         low, high = np.maximum(band.mean - band.sd, floor), band.mean + band.sd
         axes.fill_between(band.steps, low, high, color=look["color"], alpha=alpha, linewidth=0)

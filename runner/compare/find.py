@@ -63,5 +63,6 @@ def _neighbours(folder: Path) -> str:
     parent = folder.absolute().parent
     if not parent.is_dir():
         return f", nor {parent}"
-    names = [entry.name for entry in os.scandir(parent) if entry.is_dir() and entry.name != folder.name]
+    names = [entry.name for entry in os.scandir(parent) if entry.is_dir() and entry.name[0] != "."]
+    names = [name for name in names if name != folder.name]
     return nearest(folder.name, names) if names else ""

@@ -23,6 +23,15 @@ def test_each_image_is_itself_or_its_mirror_image(shape: tuple[int, int, int]) -
     assert 12 < int((mirrored & ~same).sum()) < 52
 
 
+def test_images_that_start_at_an_odd_byte_are_flipped_too() -> None:
+    torch.manual_seed(0)
+    images = torch.randint(256, (1 + 16 * 64,), dtype=torch.uint8)[1:].view(16, 1, 8, 8)
+    kept = images.clone()
+    out = random_flips(images)
+    assert bool(((out == kept) | (out == kept.flip(-1))).flatten(1).all(1).all())
+    assert not torch.equal(out, kept)
+
+
 def test_half_of_the_images_are_flipped_independently() -> None:
     torch.manual_seed(1)
     image = torch.tensor([[[[0, 1]]]], dtype=torch.uint8)

@@ -37,6 +37,13 @@ def test_digits_have_their_fixed_split_and_are_scikit_learns(load: Any, everythi
     assert int(batches[0].images.max()) == 16
 
 
+def test_the_split_never_changes(load: Any, everything: Any) -> None:
+    # The labels along a permutation that was computed with Python's own integers.
+    data = load("digits")
+    assert everything(data.train).labels[:12].tolist() == [5, 4, 3, 3, 3, 4, 1, 3, 7, 7, 1, 6]
+    assert everything(data.test).labels[-12:].tolist() == [4, 9, 3, 7, 2, 2, 1, 5, 2, 7, 4, 9]
+
+
 def test_every_class_is_in_every_part_about_equally(load: Any, everything: Any) -> None:
     data = load("digits")
     for part in (data.train, data.validation, data.test):

@@ -76,10 +76,10 @@ class Chart {
       const only = this.state.highlight;
       const dimmed = only !== null && only !== series.place ? " dimmed" : "";
       const holder = make("g", { class: `${series.look}${dimmed}`, "data-configuration": series.place }, group);
-      if (series.sd) make("path", { d: this.bandPath(series), class: "band" }, holder);
+      if (series.sd && series.steps.length > 1) make("path", { d: this.bandPath(series), class: "band" }, holder);
       if (series.raw) make("path", { d: this.path(series.steps, series.raw), class: "raw" }, holder);
       make("path", { d: this.path(series.steps, series.values), class: series.kind }, holder);
-      if (series.steps.length === 1) this.dot(series.steps[0], series.values[0], "point", holder);
+      if (series.steps.length === 1) this.single(series, holder);
       if (series.status !== "completed") this.end(series, holder);
     }
   }
@@ -108,6 +108,17 @@ class Chart {
     const above = kept.map((index) => at(index, values[index] + sd[index]));
     const below = kept.map((index) => at(index, values[index] - sd[index])).reverse();
     return kept.length ? `M${above.concat(below).join("L")}Z` : "";
+  }
+
+  // A lone point, its deviation as a bar.
+  single({ steps, values, sd }, parent) {
+    const [step] = steps, [value] = values, x = this.shows(step, value) ? this.x.of(step) : null;
+    if (x === null) return;
+    if (sd) {
+      const [low, high] = [Math.max(value - sd[0], this.y.low), value + sd[0]].map((end) => this.y.of(end));
+      make("path", { d: `M${x - 6},${low}h12m-6,0V${high}m-6,0h12`, class: "end bar" }, parent);
+    }
+    this.dot(step, value, "point", parent);
   }
 
   dot(step, value, look, parent) {

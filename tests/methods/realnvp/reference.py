@@ -234,7 +234,7 @@ def _load_coupling(ours: MaskedCoupling, theirs: nn.Module) -> None:
             module.running_var.copy_(theirs_norm.running_var)
         elif hasattr(module, "parametrizations"):
             module.parametrizations.weight.original0.copy_(modules[name].magnitude)
-            module.parametrizations.weight.original1.copy_(modules[name].direction.permute(0, 3, 1, 2))
+            module.parametrizations.weight.original1.copy_(modules[name].direction)
             if module.bias is not None:
                 module.bias.copy_(modules[name].bias)
     if ours.norm is not None:

@@ -61,6 +61,18 @@ def test_a_band_below_zero_does_not_stretch_a_logarithmic_axis(write_run: Any) -
     assert (band.min(), band.max()) == (1.0, pytest.approx(50.5 + 99 / np.sqrt(2)))
 
 
+def test_a_lone_point_has_its_deviation_as_a_bar(write_run: Any) -> None:
+    for seed, value in ((1, 2.0), (2, 4.0)):
+        rows = [{"stage": "s", "step": 20, "x": value}]
+        write_run(f"r{seed}", config=write_run.settings(seed), rows=rows, result=write_run.finished(seed, {}))
+    comparison = compare([load_run(run) for run in find_runs([write_run.parent])])
+    axes = Figure().subplots()
+    draw_panel(axes, make_panels(comparison)[0], log=False, log_x=False)
+    (bar,) = axes.containers
+    (ends,) = bar.lines[2][0].get_segments()
+    np.testing.assert_allclose(ends[:, 1], [3 - np.sqrt(2), 3 + np.sqrt(2)])
+
+
 def test_seven_colours_then_other_dashes() -> None:
     looks = [str(style(position)) for position in range(28)]
     assert len(set(looks)) == 28

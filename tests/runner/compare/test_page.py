@@ -330,6 +330,26 @@ def test_between_its_points_a_curve_is_read_on_the_straight_line(write_run: Any,
 
 
 @browser_only
+def test_a_lone_point_has_its_deviation_as_a_bar(write_run: Any, browser: Browser) -> None:
+    for seed, value in ((1, 2.0), (2, 4.0)):
+        rows = [{"stage": "s", "step": 20, "x": value}]
+        write_run(f"r{seed}", config=write_run.settings(seed), rows=rows, result=write_run.finished(seed, {}))
+    browser.open(write_page(write_run.parent))
+    low, high, middle = browser.js(
+        "const bar = document.querySelector('#chart .bar').getBBox();"
+        "const point = document.querySelector('#chart .point');"
+        "return [bar.y + bar.height, bar.y, Number(point.getAttribute('cy'))]"
+    )
+    assert middle == pytest.approx((low + high) / 2)
+    ticks = browser.js(
+        "return [...document.querySelectorAll('#chart .axes text[text-anchor=end]')]"
+        ".map(e => [Number(e.textContent), Number(e.getAttribute('y')) - 4])"
+    )
+    pixels = np.polyfit([value for value, _ in ticks], [y for _, y in ticks], 1)
+    assert np.polyval(pixels, 3 + np.sqrt(2)) == pytest.approx(high, abs=0.1)
+
+
+@browser_only
 def test_the_keyboard_alone_is_enough(sweep: Path, browser: Browser) -> None:
     browser.open(write_page(sweep))
     browser.js("document.querySelector('#chart').focus()")

@@ -52,7 +52,7 @@ def test_the_command_is_killed_at_random_times_and_resumed(
         os.killpg(process.pid, number)
         assert process.wait(60) == code, (places[1] / "log").read_text()
         command = ["resume", str(the_run(places[1] / "outputs"))]
-    assert start(places[1], *command).wait(120) == 0
+    assert nursery.run(command, places[1] / "log") == 0
     left = [snapshot(the_run(place / "outputs"), place / "cache") for place in places]
     assert differences(*left) == []
 

@@ -111,7 +111,7 @@ def test_workers_and_memory_change_nothing(nursery: Nursery, tmp_path: Path) -> 
 
 
 def test_a_stop_of_the_whole_group_loses_nothing_with_workers(nursery: Nursery, tmp_path: Path) -> None:
-    words = ("method=toy_pipeline", "trainer.steps=20", "dataset.in_memory=false", "data.workers=2")
+    words = ("method=toy_pipeline", "trainer.steps=10", "dataset.in_memory=false", "data.workers=2")
     whole = done(nursery, tmp_path / "a", *words)
     place = tmp_path / "b"
     place.mkdir()

@@ -103,6 +103,29 @@ MOMENTS = {
 }
 
 
+def test_a_stop_in_the_last_look_of_training(nursery: Nursery, unbroken: Any, tmp_path: Path) -> None:
+    whole = unbroken("flow")
+    chosen = max(line for line, name in enumerate(whole.names, 1) if name == "loop._select")
+    at = max(i for i, name in enumerate(whole.names[:chosen], 1) if name == "method.evaluate")
+    assert nursery.run(words("flow", tmp_path), tmp_path / "log", Kill(at - 9, signal.SIGTERM)) == 143
+    home = the_run(tmp_path / "outputs")
+    assert nursery.run(["resume", str(home)], tmp_path / "log") == 0
+    assert differences(whole.left, snapshot(home, tmp_path / "cache")) == []
+
+
+def test_what_was_computed_before_a_kill_is_not_computed_again(
+    nursery: Nursery, unbroken: Any, tmp_path: Path
+) -> None:
+    names = unbroken("captioner").names
+    at = 2 + next(line for line, name in enumerate(names, 1) if name == "store.sweep")
+    assert nursery.run(words("captioner", tmp_path), tmp_path / "log", Kill(at)) == -signal.SIGKILL
+    home = the_run(tmp_path / "outputs")
+    assert nursery.run(["resume", str(home)], tmp_path / "log") == 0
+    log = (tmp_path / "log").read_text()
+    assert log.count("toy_pipeline/pretrain: 12 steps") == 1
+    assert log.count("toy_pipeline/pretrain: taken from") == 1
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_kills_at_delicate_moments(nursery: Nursery, unbroken: Any, tmp_path: Path, moment: str) -> None:
     case, function, number = MOMENTS[moment]
