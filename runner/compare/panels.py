@@ -81,10 +81,12 @@ def _line(seeds: list[Seed]) -> Line:
 
 
 def _curves(run: Run, globs: Sequence[str]) -> dict[tuple[str, str], Curve]:
+    # The log's last line repeats the result, each name with final/ in front.
+    repeated = {f"final/{metric}" for metric in run.metrics}
     logged = {
         key: make_curve(*points)
         for key, points in read_history(run).items()
-        if matches(key[1], globs or ["*"])
+        if matches(key[1], globs or ["*"]) and key[1] not in repeated
     }
     names = {metric for _, metric in logged}
     final = {

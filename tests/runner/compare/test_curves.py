@@ -113,6 +113,15 @@ def test_final_metrics_are_points_where_they_are_asked_for(sweep: Path) -> None:
     assert (band.steps.tolist(), band.mean.tolist(), band.n) == ([2000], [2.4387], 3)
 
 
+def test_the_logs_repetition_of_the_result_is_no_panel_of_its_own(write_run: Any) -> None:
+    rows = [
+        {"stage": "s", "step": 5, "test/x": 1.0},
+        {"stage": "s", "step": 5, "final/test/x": 1.0, "final/y": 2.0},
+    ]
+    write_run("a", config=write_run.settings(1), rows=rows, result=write_run.finished(1, {"test/x": 1.0}))
+    assert list(panels_of(write_run.parent)) == ["test/x", "final/y"]
+
+
 def test_runs_with_no_metric_in_common_have_panels_of_their_own(write_run: Any) -> None:
     for name in ("x", "y"):
         rows = [{"stage": "s", "step": step, name: 1.0} for step in (1, 2)]

@@ -68,7 +68,7 @@ def test_a_lone_point_has_its_deviation_as_a_bar(write_run: Any) -> None:
     comparison = compare([load_run(run) for run in find_runs([write_run.parent])])
     axes = Figure().subplots()
     draw_panel(axes, make_panels(comparison)[0], log=False, log_x=False)
-    (bar,) = axes.containers
+    bar: Any = axes.containers[0]
     (ends,) = bar.lines[2][0].get_segments()
     np.testing.assert_allclose(ends[:, 1], [3 - np.sqrt(2), 3 + np.sqrt(2)])
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -122,6 +123,26 @@ def test_a_stop_of_the_whole_group_loses_nothing_with_workers(nursery: Nursery, 
     home = the_run(place / "outputs")
     assert nursery.run(["resume", str(home)], place / "log") == 0
     assert differences(snapshot(whole, tmp_path / "a/cache"), snapshot(home, tmp_path / "b/cache")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers notice it after some seconds")
+def test_workers_do_not_outlive_a_run_that_is_killed(nursery: Nursery, tmp_path: Path) -> None:
+    words = ("method=toy_pipeline", "trainer.steps=5000", "dataset.in_memory=false", "data.workers=2")
+    process = nursery.start(command(tmp_path, *words), tmp_path / "log")
+    until(lines(tmp_path / "outputs", 3))
+    workers = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    os.kill(process, signal.SIGKILL)
+    assert nursery.wait(process) == -signal.SIGKILL
+    assert len(workers) >= 2
+    until(lambda: not any(alive(worker) for worker in workers), 2.5)  # torch itself looks every 5 s
+
+
+def alive(process: str) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 # ---------------------------------------------------------------------------------------------- artifacts

@@ -18,7 +18,7 @@ CASES = {
     "flow": ("method=toy_flow", "trainer.ema=0.9", "trainer.figures_every=4"),
     "flow_bf16": ("method=toy_flow", "precision=bf16", "trainer.accumulate=4", "trainer.clip=1"),
     "gan_fp16": ("method=toy_gan", "precision=fp16", "trainer.accumulate=4", "trainer.ema=0.9"),
-    "meta": ("method=toy_meta", "trainer.select_every=3", "trainer.early_stop=2"),
+    "meta": ("method=toy_meta", "trainer.select_every=1", "trainer.early_stop=3", "method.lr=0.1"),
     "pipeline": ("method=toy_pipeline", "trainer.ema=0.9", "method.finetune.steps=7"),
     "workers": (
         "method=toy_pipeline",
@@ -111,6 +111,22 @@ def test_a_stop_in_the_last_look_of_training(nursery: Nursery, unbroken: Any, tm
     home = the_run(tmp_path / "outputs")
     assert nursery.run(["resume", str(home)], tmp_path / "log") == 0
     assert differences(whole.left, snapshot(home, tmp_path / "cache")) == []
+
+
+def test_looks_that_count_towards_early_stop_are_not_forgotten(
+    nursery: Nursery, unbroken: Any, tmp_path: Path
+) -> None:
+    whole, more = unbroken("meta"), "trainer.checkpoint_every=1"
+    assert whole.left["run/checkpoints/last.pt"]["state"]["waited"] == 3
+    command, log = [*words("meta", tmp_path), more], tmp_path / "log"
+    assert nursery.run(command, log, trace=tmp_path / "trace") == 0
+    names = json.loads((tmp_path / "trace").read_text())
+    at = max(line for line, name in enumerate(names, 1) if name == "loop._select") - 2
+    place = tmp_path / "killed"
+    assert nursery.run([*words("meta", place), more], log, Kill(at)) == -signal.SIGKILL
+    home = the_run(place / "outputs")
+    assert nursery.run(["resume", str(home)], log) == 0
+    assert differences(whole.left, snapshot(home, place / "cache")) == []
 
 
 def test_what_was_computed_before_a_kill_is_not_computed_again(
