@@ -31,7 +31,7 @@ lint: $(BIN)/.dev  ## what CI checks besides the tests
 	$(BIN)/mypy
 
 bench: $(BIN)/.dev  ## all benchmarks, one after another
-	for file in benchmarks/*.py; do echo "== $$file"; OMP_NUM_THREADS=1 $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/*.py; do echo "== $$file"; OMP_NUM_THREADS=1 $(BIN)/python -m $$(echo $${file%.py} | tr / .) || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
