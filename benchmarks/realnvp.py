@@ -2,8 +2,9 @@
 
     python -m benchmarks.realnvp [--repeats 15] [--compile]
 
-Both models have the same weights, take the same batch and do forward, backward, clipping and a fused Adam step. The
-two take turns within one process on one thread; printed are medians and their ratio (above 1: ours is faster).
+Both models have the same weights, take the same batch and do forward, backward, clipping and a fused Adam
+step. The two take turns within one process on one thread; printed are medians and their ratio (above 1: ours
+is faster).
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def stepper(flow: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], float]:
     return step
 
 
-def compare(shape: tuple[int, int, int], batch: int, sizes: dict[str, int], repeats: int, compiled: bool) -> str:
+def compare(
+    shape: tuple[int, int, int], batch: int, sizes: dict[str, int], repeats: int, compiled: bool
+) -> str:
     """One line: the medians of both and their ratio."""
     torch.manual_seed(0)
     ours = RealNVP(shape, config(sizes)).train()
@@ -70,7 +73,9 @@ def compare(shape: tuple[int, int, int], batch: int, sizes: dict[str, int], repe
     if compiled:
         ours.compile()
     steps = (
-        stepper(ours, lambda: bits_per_dim(log_likelihood(ours, logit, images, noise).total, dimensions).mean()),
+        stepper(
+            ours, lambda: bits_per_dim(log_likelihood(ours, logit, images, noise).total, dimensions).mean()
+        ),
         stepper(theirs, lambda: objective(theirs, images, noise, LEVELS).mean()),
     )
     pairs = [tuple(step() for step in steps) for _ in range(repeats + 3)][3:]
@@ -80,7 +85,9 @@ def compare(shape: tuple[int, int, int], batch: int, sizes: dict[str, int], repe
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--compile", action="store_true", help="ours under torch.compile")
     options = parser.parse_args()

@@ -8,8 +8,9 @@ import math
 def learning_rate(step: int, base: float, schedule: str, warmup: int, steps: int) -> float:
     """The rate of update number `step`, counted from 0.
 
-    Linear warm-up ends with `base` at step `warmup`; then `constant` stays there and `cosine` falls along half a
-    wave towards 0, which it would reach at step `steps` (Loshchilov and Hutter, 2017, without restarts).
+    Linear warm-up ends with `base` at step `warmup`; then `constant` stays there and `cosine` falls along
+    half a wave towards 0, which it would reach at step `steps` (Loshchilov and Hutter, 2017, without
+    restarts).
 
     Args:
         step: the step, at least 0; beyond `steps` a cosine stays at 0.

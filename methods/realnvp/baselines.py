@@ -14,7 +14,8 @@ def uniform_bits_per_dim(levels: int) -> float:
 
 
 class PixelHistogram:
-    """Independent pixels: every pixel and channel has its own histogram of grey levels, smoothed by adding one.
+    """Independent pixels: every pixel and channel has its own histogram of grey levels, smoothed by adding
+    one.
 
     Args:
         shape: `(C, H, W)` of the images.

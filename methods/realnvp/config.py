@@ -47,7 +47,10 @@ class RealNVPConfig:
     schedule: Literal["constant", "cosine"] = field(metadata={"help": "course of the learning rate"})
     warmup: int = field(metadata={"help": "steps of linear warm-up of the learning rate", "min": 0})
     bn_recalibrate_batches: int = field(
-        metadata={"help": "training batches that refresh normalisation statistics before evaluation", "min": 0}
+        metadata={
+            "help": "training batches that refresh normalisation statistics before evaluation",
+            "min": 0,
+        }
     )
     eval_dequant_samples: int = field(
         metadata={"help": "noise draws K of the importance bound at evaluation; 1 is the paper's", "min": 1}

@@ -15,8 +15,8 @@ from methods.realnvp.masks import checkerboard
 class Coupling(nn.Module):
     """One half of the variables is kept and computes the scale and translation of the other half.
 
-    `y = x * exp(s) + t` with `s = r * tanh(raw_s)` and one learned bound r per channel, followed by the flow's
-    batch normalisation if there is one. An additive coupling has s = 0 (Dinh et al., NICE, 2014).
+    `y = x * exp(s) + t` with `s = r * tanh(raw_s)` and one learned bound r per channel, followed by the
+    flow's batch normalisation if there is one. An additive coupling has s = 0 (Dinh et al., NICE, 2014).
 
     Args:
         net: makes the s/t network from its number of output channels.
@@ -115,7 +115,8 @@ class CheckerboardCoupling(Coupling):
 
 
 class ChannelCoupling(Coupling):
-    """Keeps the first half of the channels and changes the second, or the reverse if `invert` (figure 3, right)."""
+    """Keeps the first half of the channels and changes the second, or the reverse if `invert` (figure 3,
+    right)."""
 
     def __init__(
         self,

@@ -17,7 +17,8 @@ class LogLikelihood(NamedTuple):
     """Log-likelihood per image and its parts, each `[B]` in nats; `total` is the sum of the other three.
 
     Attributes:
-        total: log-density of the dequantised image in units of grey levels, a lower bound of log P(v) on average.
+        total: log-density of the dequantised image in units of grey levels, a lower bound of log P(v) on
+            average.
         prior: of the latents under the unit Gaussian.
         log_det: log-determinant of the flow.
         preprocess: log-determinant of dequantisation and logit.
@@ -51,7 +52,8 @@ def bits_per_dim(log_likelihood: Tensor, dimensions: int) -> Tensor:
 def importance_bound(flow: RealNVP, logit: Logit, images: Tensor, noises: Iterable[Tensor]) -> Tensor:
     """The K-sample bound `[B]` (nats) on log P(v), `log 1/K sum_k p(v + u_k)`; one `noise` per sample.
 
-    On average it does not fall as K grows, and K = 1 is what the paper reports (Burda et al., 2016, theorem 1).
+    On average it does not fall as K grows, and K = 1 is what the paper reports (Burda et al., 2016, theorem
+    1).
     """
     samples = torch.stack([log_likelihood(flow, logit, images, noise).total for noise in noises])
     return torch.logsumexp(samples, dim=0) - math.log(len(samples))

@@ -10,8 +10,8 @@ class FlowNorm(nn.Module):
     """Normalises the half that a coupling has changed, per channel and without affine parameters.
 
     Training uses the batch's moments (`batch`), or moving moments into which the batch's enter with weight
-    `1 - rho` (`lag`, appendix E); gradients flow through the batch's moments only. Evaluation and the inverse use
-    the moving moments.
+    `1 - rho` (`lag`, appendix E); gradients flow through the batch's moments only. Evaluation and the inverse
+    use the moving moments.
 
     Args:
         channels: channels of the half.

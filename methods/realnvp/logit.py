@@ -24,9 +24,10 @@ class Logit:
 
     Args:
         levels: number of grey levels; pixels are integers in `[0, levels)`.
-        variant: `symmetric` squeezes pixels into [.05, .95], as the authors' code does; `paper` into [.05, 1], as
-            equation and text of section 4.1 have it, where white pixels are unbounded; `none` maps them to [-1, 1)
-            without a logit.
+        variant: `symmetric` squeezes pixels into [.05, .95], as the authors' code does; `paper` into [.05,
+            1], as
+            equation and text of section 4.1 have it, where white pixels are unbounded; `none` maps them to
+            [-1, 1) without a logit.
     """
 
     def __init__(self, levels: int, variant: str = "symmetric") -> None:

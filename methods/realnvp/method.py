@@ -35,7 +35,8 @@ class RealNVPMethod(Method):
 
 
 class DensityStage(TrainStage):
-    """Maximises the likelihood of dequantised images (section 3; objective with all constants, in nats per image)."""
+    """Maximises the likelihood of dequantised images (section 3; objective with all constants, in nats per
+    image)."""
 
     name = "density"
     monitor = "validation/bits_per_dim"
@@ -192,7 +193,8 @@ class DensityStage(TrainStage):
         return self._picture(torch.cat(rows), 8)
 
     def _reconstructions(self, generator: torch.Generator) -> Tensor:
-        """Rows: images; g(f(x)); then only the latents of ever coarser scales kept, the others at zero (section 4)."""
+        """Rows: images; g(f(x)); then only the latents of ever coarser scales kept, the others at zero
+        (section 4)."""
         batch = next(self.inputs.batches(self.data.validation, min(8, len(self.data.validation))))
         y = self.logit(batch.images, self._uniform(batch.images, generator))[0]
         z, scale = self.flow(y)[0], self.flow.latent_scale().to(y.device)
@@ -201,7 +203,8 @@ class DensityStage(TrainStage):
 
     @torch.no_grad()
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
-        """`task=sample`: writes `samples.pt` (uint8 `[N, C, H, W]`) and says what share of pixels was clipped."""
+        """`task=sample`: writes `samples.pt` (uint8 `[N, C, H, W]`) and says what share of pixels was
+        clipped."""
         generator = torch.Generator(self.inputs.device).manual_seed(inputs.seed)
         with self._evaluating(generator):
             y = self.flow.sample(self._normal(self.config.samples, generator))

@@ -21,7 +21,8 @@ class Scale(nn.Module):
 
     Args:
         shape: `(C, H, W)` of its images.
-        width: feature maps of the checkerboard couplings' networks; the channel couplings' have twice as many.
+        width: feature maps of the checkerboard couplings' networks; the channel couplings' have twice as
+            many.
         config: the flow's settings.
         last: whether this is the coarsest scale, which squeezes no more.
     """
@@ -66,8 +67,8 @@ class RealNVP(nn.Module):
     """The flow z = f(y) from logit images to latents of the same shape, and its inverse.
 
     Latents lie where the pixels lay: those that leave at scale i fill the anti-diagonals of the 2x2 blocks of
-    their scale, the coarsest sit on what remains. All but additive flows take other image sizes than they were built
-    for, as long as these divide.
+    their scale, the coarsest sit on what remains. All but additive flows take other image sizes than they
+    were built for, as long as these divide.
 
     Args:
         shape: `(C, H, W)` of the images.

@@ -42,7 +42,8 @@ def _norm_relu(channels: int, kind: str) -> nn.Module:
 
 
 class ResidualBlock(nn.Module):
-    """norm, ReLU, 3x3 convolution, twice, added to the input (He et al., 2016); `[B, width, H, W]` throughout."""
+    """norm, ReLU, 3x3 convolution, twice, added to the input (He et al., 2016); `[B, width, H, W]`
+    throughout."""
 
     def __init__(self, width: int, norm: str, dropout: float) -> None:
         super().__init__()
@@ -65,8 +66,8 @@ class ResidualBlock(nn.Module):
 class ResidualNet(nn.Module):
     """The s/t network of one coupling (section 4.1; details from the authors' code).
 
-    The input is normalised and enters as [x, -x] before a ReLU, so that no half of the line is lost. The input
-    convolution and every block add a 1x1 convolution to one sum, from which the output is computed.
+    The input is normalised and enters as [x, -x] before a ReLU, so that no half of the line is lost. The
+    input convolution and every block add a 1x1 convolution to one sum, from which the output is computed.
 
     Args:
         in_channels: channels of the input.
@@ -75,7 +76,8 @@ class ResidualNet(nn.Module):
         blocks: residual blocks.
         norm: `batch` or `none`.
         dropout: probability inside the blocks.
-        masked: the input is a checkerboard: half of it is zero, hence doubled after normalisation, and the mask
+        masked: the input is a checkerboard: half of it is zero, hence doubled after normalisation, and the
+            mask
             is one more input channel.
     """
 
@@ -131,9 +133,9 @@ def _add(total: Tensor | None, term: Tensor) -> Tensor:
 def _last_skips(h: Tensor, block: ResidualBlock, before: WeightNormConv2d, after: WeightNormConv2d) -> Tensor:
     """`before(h) + after(block(h))`, without the block's output, which nothing else reads.
 
-    Since `block(h) = h + conv_out(features)`, one 1x1 convolution takes h with the sum of both skips' weights and one
-    3x3 convolution takes the features with the product of `after`'s and `conv_out`'s. The product costs 9 width^3
-    operations and spares width^2 for each pixel of the batch.
+    Since `block(h) = h + conv_out(features)`, one 1x1 convolution takes h with the sum of both skips' weights
+    and one 3x3 convolution takes the features with the product of `after`'s and `conv_out`'s. The product
+    costs 9 width^3 operations and spares width^2 for each pixel of the batch.
     """
     skip, conv = after.weight(), block.conv_out
     folded = (skip.flatten(1) @ conv.weight().flatten(1)).view_as(conv.direction)

@@ -16,8 +16,9 @@ from methods.realnvp.network import ShiftNorm2d
 def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
     """Evaluate `model` with moments averaged over `batches` of its inputs; all is restored on leaving.
 
-    Moving moments lag behind weights that still change, which can ruin the likelihood in evaluation mode while that
-    of training is fine. Inside the context the model is in evaluation mode; without batches its moments stay.
+    Moving moments lag behind weights that still change, which can ruin the likelihood in evaluation mode
+    while that of training is fine. Inside the context the model is in evaluation mode; without batches its
+    moments stay.
     """
     norms = [module for module in model.modules() if isinstance(module, FlowNorm | ShiftNorm2d)]
     modes = {module: module.training for module in model.modules()}

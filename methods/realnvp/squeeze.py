@@ -1,4 +1,5 @@
-"""Squeezing: 2x2 blocks of pixels become channels (section 3.6); a permutation, so its log-determinant is 0."""
+"""Squeezing: 2x2 blocks of pixels become channels (section 3.6); a permutation, so its log-determinant is
+0."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def unsqueeze(x: Tensor) -> Tensor:
 def squeeze_ordered(x: Tensor) -> Tensor:
     """`[B, C, H, W]` to `[B, 4C, H/2, W/2]`, the pixels of a block in the order (0,0), (1,1), (0,1), (1,0).
 
-    All channels of a pixel stay together, so the first half of the result holds the main diagonals of the blocks,
-    which go on to the next scale, and the second half the anti-diagonals, which are factored out.
+    All channels of a pixel stay together, so the first half of the result holds the main diagonals of the
+    blocks, which go on to the next scale, and the second half the anti-diagonals, which are factored out.
     """
     b, c, h, w = x.shape
     blocks = x.reshape(b, c, h // 2, 2, w // 2, 2)

@@ -111,6 +111,11 @@ def garbage() -> st.SearchStrategy[str]:
     )
 
 
+def compose(words: list[str]) -> None:
+    sorted_words = sort_words(words)
+    Composer(sorted_words.overrides, sorted_words.config_dirs).compose()
+
+
 BAD = misspelt_keys() | wrong_types() | out_of_range() | wrong_choices() | injections() | garbage()
 GOOD = st.sampled_from(
     ["seed=3", "method.lr=1e-4", "dataset=digits", "trainer.steps=5", "debug=nan", "preset=null"]
@@ -128,7 +133,6 @@ def test_no_bad_command_is_accepted_and_none_is_a_traceback(bad: str, good: list
     if bad.partition("=")[0].lstrip("+~") in {word.partition("=")[0] for word in good} and first:
         words = [bad]  # a later good value would rightly win over the bad one
     with pytest.raises(ConfigError) as caught:
-        sorted_words = sort_words(words)
-        Composer(sorted_words.overrides, sorted_words.config_dirs).compose()
+        compose(words)
     assert str(caught.value).strip()
     assert "\n" not in str(caught.value)

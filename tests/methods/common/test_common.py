@@ -13,7 +13,9 @@ def test_cosine_is_torchs() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.3)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
     for step in range(50):
-        assert learning_rate(step, 0.3, "cosine", 0, 50) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-9)
+        assert learning_rate(step, 0.3, "cosine", 0, 50) == pytest.approx(
+            optimizer.param_groups[0]["lr"], abs=1e-9
+        )
         optimizer.step()
         scheduler.step()
     assert learning_rate(70, 0.3, "cosine", 0, 50) == 0.0
@@ -32,7 +34,13 @@ def test_a_grid_by_hand() -> None:
     picture = grid(images, columns=2, levels=3)
     assert picture.dtype == torch.uint8
     assert picture.shape == (5, 5, 3)
-    assert picture[:, :, 0].tolist() == [[255] * 5, [255, 0, 255, 128, 255], [255] * 5, [255, 255, 255, 255, 255], [255] * 5]
+    assert picture[:, :, 0].tolist() == [
+        [255] * 5,
+        [255, 0, 255, 128, 255],
+        [255] * 5,
+        [255, 255, 255, 255, 255],
+        [255] * 5,
+    ]
     assert grid(images, 3, 3, side=4).shape == (6, 16, 3)
     colour = grid(torch.tensor([[255, 0, 7]]).reshape(1, 3, 1, 1), 1)
     assert colour[1, 1].tolist() == [255, 0, 7]

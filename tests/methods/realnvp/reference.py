@@ -1,8 +1,8 @@
 """Real NVP written down straightforwardly, as an oracle and as the yardstick of `benchmarks/realnvp.py`.
 
-Everything is done on full-size tensors: masks are multiplied in, the log-determinant is carried per variable, weight
-normalisation is torch's parametrisation, batch normalisation is `nn.BatchNorm2d`, and the ordered squeeze is a
-convolution with one-hot filters, which is how the public implementations for images go about it.
+Everything is done on full-size tensors: masks are multiplied in, the log-determinant is carried per variable,
+weight normalisation is torch's parametrisation, batch normalisation is `nn.BatchNorm2d`, and the ordered
+squeeze is a convolution with one-hot filters, which is how the public implementations for images go about it.
 It reads the weights of the model under test through `load`.
 """
 
@@ -98,7 +98,8 @@ class FlowBatchNorm(nn.Module):
 
 
 class MaskedCoupling(nn.Module):
-    """`y = b x + (1 - b) (x exp(s) + t)`, with masks `b` of the size of `x` for checkerboards and channels alike."""
+    """`y = b x + (1 - b) (x exp(s) + t)`, with masks `b` of the size of `x` for checkerboards and channels
+    alike."""
 
     def __init__(
         self, channels: int, width: int, blocks: int, checkerboard: bool, invert: bool, flow_bn: bool
@@ -163,16 +164,20 @@ def unsqueeze_ordered(x: Tensor) -> Tensor:
 class Reference(nn.Module):
     """The flow with batch-normalised networks and alternating masks, by recursion over the scales."""
 
-    def __init__(
-        self, channels: int, n_scale: int, blocks: int, width: int, flow_bn: bool = True
-    ) -> None:
+    def __init__(self, channels: int, n_scale: int, blocks: int, width: int, flow_bn: bool = True) -> None:
         super().__init__()
         last = n_scale == 1
         self.checkerboard = nn.ModuleList(
-            [MaskedCoupling(channels, width, blocks, True, i % 2 == 1, flow_bn) for i in range(4 if last else 3)]
+            [
+                MaskedCoupling(channels, width, blocks, True, i % 2 == 1, flow_bn)
+                for i in range(4 if last else 3)
+            ]
         )
         self.channel = nn.ModuleList(
-            [MaskedCoupling(4 * channels, 2 * width, blocks, False, i % 2 == 1, flow_bn) for i in range(0 if last else 3)]
+            [
+                MaskedCoupling(4 * channels, 2 * width, blocks, False, i % 2 == 1, flow_bn)
+                for i in range(0 if last else 3)
+            ]
         )
         self.next = None if last else Reference(2 * channels, n_scale - 1, blocks, 2 * width, flow_bn)
 

@@ -68,7 +68,9 @@ def test_the_importance_bound_tends_to_the_mass_of_the_cell(value: int, expected
     assert bits_per_dim(bound, 1).item() == pytest.approx(expected, abs=1e-6)
     normal = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), 1.0)
     edges = torch.logit(0.05 + 0.9 * torch.tensor([value, value + 1], dtype=torch.float64) / 256)
-    assert -torch.log2(normal.cdf(edges[1]) - normal.cdf(edges[0])).item() == pytest.approx(expected, abs=1e-6)
+    assert -torch.log2(normal.cdf(edges[1]) - normal.cdf(edges[0])).item() == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_more_samples_tighten_the_bound_on_average() -> None:
@@ -85,13 +87,16 @@ def test_more_samples_tighten_the_bound_on_average() -> None:
 
 @pytest.mark.parametrize("levels", [2, 17, 256])
 def test_uniform_pixels_need_log2_of_the_levels(levels: int) -> None:
-    """With any image: the push-forward of the uniform distribution through the logit, whose range is (0, 1)."""
+    """With any image: the push-forward of the uniform distribution through the logit, whose range is (0,
+    1)."""
     logit = Logit(levels)
     logit.offset, logit.slope = 0.0, 1.0
     images = torch.randint(0, levels, (4, 3, 4, 4))
     noise = torch.rand(images.shape, dtype=torch.float64) * 0.98 + 0.01
     total = log_likelihood(ToUniform(), logit, images, noise).total  # type: ignore[arg-type]
-    assert torch.allclose(bits_per_dim(total, 48), torch.tensor(math.log2(levels), dtype=torch.float64), atol=1e-8)
+    assert torch.allclose(
+        bits_per_dim(total, 48), torch.tensor(math.log2(levels), dtype=torch.float64), atol=1e-8
+    )
     assert uniform_bits_per_dim(levels) == math.log2(levels)
 
 
@@ -116,9 +121,13 @@ def test_the_logits_log_determinant_is_autograds(variant: str) -> None:
     _, log_det = logit(images, noise)
     for i in range(2):
         one = images[i : i + 1]
-        jacobian = torch.autograd.functional.jacobian(lambda u, one=one: logit(one, u)[0].flatten(), noise[i : i + 1])
+        jacobian = torch.autograd.functional.jacobian(
+            lambda u, one=one: logit(one, u)[0].flatten(), noise[i : i + 1]
+        )
         # noise is in units of grey levels, so its Jacobian already holds the D log 256
-        assert torch.linalg.slogdet(jacobian.reshape(4, 4)).logabsdet == pytest.approx(log_det[i].item(), abs=1e-9)
+        assert torch.linalg.slogdet(jacobian.reshape(4, 4)).logabsdet == pytest.approx(
+            log_det[i].item(), abs=1e-9
+        )
 
 
 def test_white_pixels_stay_finite_in_single_precision() -> None:

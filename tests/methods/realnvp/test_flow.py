@@ -130,10 +130,15 @@ def test_at_the_start_the_scales_are_one() -> None:
 
 @pytest.mark.parametrize("invert", [False, True])
 def test_scale_and_shift_see_the_kept_half_only(invert: bool) -> None:
-    """R3: changing a variable that is kept changes the others; changing one that is not changes itself alone."""
+    """R3: changing a variable that is kept changes the others; changing one that is not changes itself
+    alone."""
     for layer, shape, kept in (
         (checkerboard_layer(invert=invert), (3, 4, 4), checkerboard(4, 4, invert)[0].expand(3, 4, 4).bool()),
-        (channel_layer(invert=invert), (4, 3, 3), torch.tensor([not invert] * 2 + [invert] * 2)[:, None, None].expand(4, 3, 3)),
+        (
+            channel_layer(invert=invert),
+            (4, 3, 3),
+            torch.tensor([not invert] * 2 + [invert] * 2)[:, None, None].expand(4, 3, 3),
+        ),
     ):
         layer = layer.double().eval()
         randomise(layer, seed=3)
@@ -183,8 +188,11 @@ def test_latents_leave_at_their_scale() -> None:
 
 @pytest.mark.parametrize(("sizes", "channels"), [((2, 1, 4), 1), ((3, 2, 4), 3), ((1, 0, 4), 3)])
 @pytest.mark.parametrize("train", [True, False])
-def test_the_fast_way_equals_the_straightforward_one(sizes: tuple[int, int, int], channels: int, train: bool) -> None:
-    """Full-size masks, one-hot convolutions, torch's weight_norm and BatchNorm2d; value, gradients and moments."""
+def test_the_fast_way_equals_the_straightforward_one(
+    sizes: tuple[int, int, int], channels: int, train: bool
+) -> None:
+    """Full-size masks, one-hot convolutions, torch's weight_norm and BatchNorm2d; value, gradients and
+    moments."""
     n_scale, blocks, width = sizes
     shape = (channels, 8, 8)
     ours = flow(shape, n_scale=n_scale, blocks=blocks, width=width).train(train)
@@ -195,7 +203,9 @@ def test_the_fast_way_equals_the_straightforward_one(sizes: tuple[int, int, int]
     y, preprocess = Logit(256)(images, noise)
     z, log_det = ours(y)
     prior = torch.distributions.Normal(0, 1).log_prob(z).flatten(1).sum(1)
-    bits = -(prior + log_det + preprocess) / (z[0].numel() * torch.log(torch.tensor(2.0, dtype=torch.float64)))
+    bits = -(prior + log_det + preprocess) / (
+        z[0].numel() * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    )
     expected = objective(theirs, images, noise, 256)
     assert torch.allclose(bits, expected, atol=1e-10)
     bits.mean().backward()
@@ -243,7 +253,12 @@ def test_moving_moments() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "n_scale", "words"),
-    [((1, 8, 8), 5, "divide by 16"), ((1, 28, 28), 4, "divide by 8"), ((1, 8, 8), 4, "1x1"), ((3, 6, 8), 3, "6x8")],
+    [
+        ((1, 8, 8), 5, "divide by 16"),
+        ((1, 28, 28), 4, "divide by 8"),
+        ((1, 8, 8), 4, "1x1"),
+        ((3, 6, 8), 3, "6x8"),
+    ],
 )
 def test_sizes_that_do_not_fit_are_named(shape: tuple[int, int, int], n_scale: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):

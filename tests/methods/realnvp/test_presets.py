@@ -31,7 +31,8 @@ def net(channels: int, out: int, width: int, blocks: int, masked: bool) -> int:
 
 
 def count(shape: tuple[int, int, int], n_scale: int, blocks: int, width: int) -> int:
-    """Numbers in the whole flow: 3 checkerboard and 3 channel couplings per scale, 4 checkerboards at the end."""
+    """Numbers in the whole flow: 3 checkerboard and 3 channel couplings per scale, 4 checkerboards at the
+    end."""
     total = 0
     for i in range(n_scale):
         channels, maps, last = shape[0] * 2**i, width * 2**i, i == n_scale - 1
@@ -61,6 +62,6 @@ def test_a_row_of_table_1(name: str) -> None:
     parameters = sum(p.numel() for p in made.parameters())
     assert parameters == count(shape, n_scale, blocks, width)
     if name in PUBLIC:
-        # The public code learns every weight-norm magnitude, has gains in its batch norms and no mask channel:
-        # differences of single rows of filters, below 2 % of all.
+        # The public code learns every weight-norm magnitude, has gains in its batch norms and no mask
+        # channel: differences of single rows of filters, below 2 % of all.
         assert parameters / 1e6 == pytest.approx(PUBLIC[name], rel=0.02)
