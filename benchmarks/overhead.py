@@ -103,7 +103,8 @@ def by_runner(data: Data, steps: int, folder: Path) -> float:
     context = Context(
         seed=0, device=where, precision="fp32", compile=False, trainer=trainer,
         debug=DebugSettings(overfit=False, nan=False, profile=False), data=data, batch_size=BATCH,
-        feed=Feed(where, 0), stop=StopRequest(), cache=folder, numerics=device.numerics(where, "fp32", False, 1),
+        feed=Feed(where, 0), stop=StopRequest(), cache=folder,
+        numerics=device.numerics(where, "fp32", False, 1),
     )  # fmt: skip
     inputs = Inputs(data=data, device=where, steps=steps, batch_size=BATCH, seed=0)
     journal = Journal(folder)

@@ -123,6 +123,7 @@ class RealNVP(nn.Module):
             z = self._descend(z, latents)
         for i, scale in enumerate(reversed(self.scales)):
             z = self._ascend(z, latents) if i else z
+            assert isinstance(scale, Scale)
             z, scale_log_det = scale.inverse(z)
             log_det = log_det + scale_log_det
         return z, log_det
@@ -190,6 +191,7 @@ def _chain(x: Tensor, layers: nn.ModuleList) -> tuple[Tensor, Tensor]:
 def _chain_inverse(y: Tensor, layers: nn.ModuleList) -> tuple[Tensor, Tensor]:
     log_det = y.new_zeros(y.shape[0])
     for layer in reversed(layers):
+        assert isinstance(layer, Coupling)
         y, layer_log_det = layer.inverse(y)
         log_det = log_det + layer_log_det
     return y, log_det
@@ -231,10 +233,11 @@ def _check(shape: Shape, n_scale: int) -> None:
     factor = 2 ** (n_scale - 1)
     if height % factor or width % factor:
         raise ValueError(
-            f"method.n_scale={n_scale} needs image sides that divide by {factor}, but images are {height}x{width}"
+            f"method.n_scale={n_scale} needs image sides that divide by {factor},"
+            f" but images are {height}x{width}"
         )
     if min(height, width) // factor < 2:
         raise ValueError(
-            f"method.n_scale={n_scale} leaves {height // factor}x{width // factor} of {height}x{width} images,"
-            " and a checkerboard needs at least 2x2"
+            f"method.n_scale={n_scale} leaves {height // factor}x{width // factor} of {height}x{width}"
+            " images, and a checkerboard needs at least 2x2"
         )

@@ -107,6 +107,7 @@ class ResidualNet(nn.Module):
         total: Tensor | None = None
         skips = [self.skip_in, *self.skips]
         for i, block in enumerate(self.blocks):
+            assert isinstance(block, ResidualBlock)
             last = i == len(self.blocks) - 1
             if last and h.numel() > 9 * h.shape[1] ** 2:
                 total = _add(total, _last_skips(h, block, skips[i], skips[i + 1]))
@@ -139,6 +140,7 @@ def _last_skips(h: Tensor, block: ResidualBlock, before: WeightNormConv2d, after
     """
     skip, conv = after.weight(), block.conv_out
     folded = (skip.flatten(1) @ conv.weight().flatten(1)).view_as(conv.direction)
+    assert before.bias is not None and after.bias is not None and conv.bias is not None
     bias = torch.addmv(before.bias + after.bias, skip.flatten(1), conv.bias)
     total = F.conv2d(h, before.weight() + skip)
     return F.conv2d(block.features(h), folded, bias, padding=1).add_(total)

@@ -26,7 +26,9 @@ def test_parallel_starts_get_different_folders(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_folder_is_used_by_one_process(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from runner import folder\nwith folder.locked(Path({str(tmp_path)!r})): pass"
+    code = (
+        f"from pathlib import Path\nfrom runner import folder\nwith folder.locked(Path({str(tmp_path)!r})): 0"
+    )
     root = Path(__file__).resolve().parents[2]
     with folder.locked(tmp_path):
         done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
