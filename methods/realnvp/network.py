@@ -140,7 +140,9 @@ def _last_skips(h: Tensor, block: ResidualBlock, before: WeightNormConv2d, after
     """
     skip, conv = after.weight(), block.conv_out
     folded = (skip.flatten(1) @ conv.weight().flatten(1)).view_as(conv.direction)
-    assert before.bias is not None and after.bias is not None and conv.bias is not None
+    assert before.bias is not None
+    assert after.bias is not None
+    assert conv.bias is not None
     bias = torch.addmv(before.bias + after.bias, skip.flatten(1), conv.bias)
     total = F.conv2d(h, before.weight() + skip)
     return F.conv2d(block.features(h), folded, bias, padding=1).add_(total)
