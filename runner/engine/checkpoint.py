@@ -7,7 +7,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy
 import torch
@@ -49,10 +49,19 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:  # given a path, torch would write the temporary name into the file
-            torch.save(content, file)
+            _dump(content, file)
         verify(temporary)
 
     atomic.replace(path, write)
+
+
+def _dump(content: Any, file: BinaryIO) -> None:
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # a full disk, hidden behind torch's own complaint
+            raise error.__context__ from None
+        raise
 
 
 def verify(path: Path) -> None:
