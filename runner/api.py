@@ -42,6 +42,7 @@ class MethodEntry:
         needs: the kind of data it runs on.
         tasks: what `task=` offers; the runner itself does `train` and `evaluate`.
         provides: artifact kind to the stage that makes it, for other methods.
+        trains_from_checkpoint: whether `task=train checkpoint=DIR` means something, such as a model to study.
     """
 
     name: str
@@ -52,6 +53,7 @@ class MethodEntry:
     needs: str
     tasks: tuple[str, ...] = ("train", "evaluate")
     provides: Mapping[str, str] = field(default_factory=dict)
+    trains_from_checkpoint: bool = False
 
 
 @dataclass(frozen=True)

@@ -259,6 +259,12 @@ def _check_fit(composed: Composed) -> None:
     if composed.root.task not in method.tasks:
         task = composed.root.task
         raise ConfigError(f"task={task} is not a task of {method.name}{nearest(task, method.tasks)}")
+    if composed.root.task == "train" and composed.root.checkpoint and not method.trains_from_checkpoint:
+        place = composed.root.checkpoint
+        raise ConfigError(
+            f"checkpoint={place} does not go with task=train: `run resume {place}` goes on with a run, and "
+            f"task=evaluate looks at it again"
+        )
     if composed.root.task != "train" and composed.root.checkpoint is None:
         raise ConfigError(f"task={composed.root.task} needs checkpoint=DIR, the folder of a finished run")
 

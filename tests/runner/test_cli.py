@@ -46,6 +46,7 @@ SENTENCES = {
     "hydra.launcher._target_=os.system": ["code"],
     "hydra.job.env_set.X=1": ["hydra.job.env_set"],
     "methods.path=[/nowhere]": ["methods.path", "/nowhere"],
+    "checkpoint=x": ["checkpoint=x", "run resume x"],
     "checkpoint=/nowhere task=evaluate": ["checkpoint=/nowhere"],
     "resme x": ["'resme'", "did you mean resume"],
     "--foo": ["--foo"],
