@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.realnvp.weight_norm import WeightNormConv2d
+from methods.realnvp.weight_norm import WeightNormConv2d, pointwise
 
 
 class ShiftNorm2d(nn.Module):
@@ -128,7 +128,7 @@ class ResidualNet(nn.Module):
 
 
 def _add(total: Tensor | None, term: Tensor) -> Tensor:
-    return term if total is None else total.add_(term)
+    return term if total is None else total + term
 
 
 def _last_skips(h: Tensor, block: ResidualBlock, before: WeightNormConv2d, after: WeightNormConv2d) -> Tensor:
@@ -144,5 +144,5 @@ def _last_skips(h: Tensor, block: ResidualBlock, before: WeightNormConv2d, after
     assert after.bias is not None
     assert conv.bias is not None
     bias = torch.addmv(before.bias + after.bias, skip.flatten(1), conv.bias)
-    total = F.conv2d(h, before.weight() + skip)
+    total = pointwise(h, before.weight() + skip)
     return F.conv2d(block.features(h), folded, bias, padding=1).add_(total)
