@@ -279,9 +279,9 @@ def test_a_signal_during_a_slow_evaluation_saves_and_stops(
     whole = done(nursery, tmp_path / "a", "method=toy_faulty")
     place = tmp_path / "b"
     place.mkdir()
-    process = nursery.start(command(place, "method=toy_faulty", "method.pause=0.2"), place / "log")
-    until(lines(place / "outputs", 1))  # step 3 is logged; the evaluation after step 5 takes 0.8 s
-    time.sleep(0.3)
+    process = nursery.start(command(place, "method=toy_faulty", "method.pause=0.25"), place / "log")
+    until(lines(place / "outputs", 1))  # step 3 is logged; the evaluation after step 5 takes a second
+    time.sleep(0.1)
     os.kill(process, number)
     assert nursery.wait(process) == code
     home = the_run(place / "outputs")

@@ -28,7 +28,7 @@ CASES = {
     ),
     "captioner": ("method=toy_captioner", "trainer.accumulate=4", "dataset.limit=100"),
 }
-QUICK, MANY = 2, 12
+QUICK, MANY = 1, 12
 
 
 @dataclass(frozen=True)
