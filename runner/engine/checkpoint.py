@@ -84,3 +84,17 @@ def load(path: Path) -> dict[str, Any]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigError(f"{path} is no checkpoint that can be read: {reason[:200]}") from error
     return state
+
+
+def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Loads saved state into what a stage tracks; raises ConfigError where the two do not fit."""
+    if set(tracked) != set(saved):
+        raise ConfigError(
+            f"the checkpoint holds {sorted(saved)}, but this configuration makes {sorted(tracked)}"
+        )
+    for name, value in tracked.items():
+        try:
+            value.load_state_dict(saved[name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ConfigError(f"the checkpoint's {name} does not fit this configuration: {reason}") from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from runner.api import TrainStage
 from runner.engine.feed import Feed
 from runner.settings import DebugSettings, TrainerSettings
 from runner.signals import StopRequest
@@ -37,3 +39,12 @@ class Context:
     numerics: dict[str, Any]
     smaller: tuple[str, ...] = ()
     checkpoint: Path | None = None
+
+
+def length(stage: TrainStage, context: Context) -> int:
+    """Steps of a stage: its own length and what the trainer says, whichever is shortest."""
+    trainer = context.trainer
+    epoch = stage.items(context.data) / context.batch_size
+    by_epochs = None if trainer.epochs is None else max(1, math.ceil(trainer.epochs * epoch))
+    given = [steps for steps in (stage.length, trainer.steps, by_epochs) if steps is not None]
+    return min(given, default=trainer.fallback_steps)

@@ -49,15 +49,6 @@ class State:
     seconds: float = 0.0
 
 
-def length(stage: TrainStage, context: Context) -> int:
-    """Steps of a stage: its own length and what the trainer says, whichever is shortest."""
-    trainer = context.trainer
-    epoch = stage.items(context.data) / context.batch_size
-    by_epochs = None if trainer.epochs is None else max(1, math.ceil(trainer.epochs * epoch))
-    given = [steps for steps in (stage.length, trainer.steps, by_epochs) if steps is not None]
-    return min(given, default=trainer.fallback_steps)
-
-
 class Training:
     """One `TrainStage` from build to its final metrics.
 
@@ -118,13 +109,8 @@ class Training:
         if state.step:
             log.info("%s: going on after step %d", self.label, state.step)
             self._after_step(began)
-        batches = context.feed.steps(
-            self.stage,
-            Stream(context.seed, self.stage.name, "batch"),
-            state.step,
-            self.length,
-            context.debug.overfit,
-        )
+        stream, fixed = Stream(context.seed, self.stage.name, "batch"), context.debug.overfit
+        batches = context.feed.steps(self.stage, stream, state.step, self.length, fixed)
         noise = Stream(context.seed, self.stage.name, "step")
         progress = Progress(self.label, state.step, self.length)
         estimate = Estimate(self.length - state.step, context)
@@ -194,14 +180,9 @@ class Training:
         """Everything that is due after the current step and not yet done."""
         state, trainer = self.state, self.context.trainer
         state.seconds = time.perf_counter() - began
-        if (
-            trainer.max_minutes is not None
-            and state.seconds > 60 * trainer.max_minutes
-            and not state.finished
-        ):
-            log.info(
-                "%s: trainer.max_minutes=%g is over at step %d", self.label, trainer.max_minutes, state.step
-            )
+        limit = math.inf if trainer.max_minutes is None else trainer.max_minutes
+        if state.seconds > 60 * limit and not state.finished:
+            log.info("%s: trainer.max_minutes=%g is over at step %d", self.label, limit, state.step)
             state.finished = True
         last = state.finished or state.step == self.length
         if progress is not None and (last or self._due(trainer.log_every)):
@@ -292,7 +273,7 @@ class Training:
 
     def load(self, content: Mapping[str, Any]) -> None:
         """Puts a checkpoint's weights, optimiser states and averages in place."""
-        load_tracked(self.stage.tracked, content["tracked"])
+        checkpoint.load_tracked(self.stage.tracked, content["tracked"])
         if self.averages is not None and content["averages"] is not None:
             self.averages.load_state_dict(content["averages"])
 
@@ -315,17 +296,3 @@ class Training:
         with self.averages.applied() if self.averages else nullcontext():
             checkpoint.save(folder / "weights.pt", {n: v.state_dict() for n, v in self.stage.tracked.items()})
             self.stage.export(folder)
-
-
-def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-    """Loads saved state into what a stage tracks; raises ConfigError where the two do not fit."""
-    if set(tracked) != set(saved):
-        raise ConfigError(
-            f"the checkpoint holds {sorted(saved)}, but this configuration makes {sorted(tracked)}"
-        )
-    for name, value in tracked.items():
-        try:
-            value.load_state_dict(saved[name])
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ConfigError(f"the checkpoint's {name} does not fit this configuration: {reason}") from error

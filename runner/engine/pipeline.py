@@ -15,11 +15,11 @@ from runner.api import Artifact, ComputeStage, Inputs, Method, Source, Stage, Tr
 from runner.compose import Composed, of_source
 from runner.engine import checkpoint, store
 from runner.engine.compute import Blocks
-from runner.engine.context import Context
+from runner.engine.context import Context, length
 from runner.engine.evaluation import Evaluator, finite, floats
 from runner.engine.journal import METRICS, Curve, Journal, Log, Silent, read, replay
 from runner.engine.ledger import Finished, Ledger
-from runner.engine.loop import Training, length
+from runner.engine.loop import Training
 from runner.engine.seeding import Stream, derive
 from runner.errors import ConfigError
 
