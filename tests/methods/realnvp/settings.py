@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.multiscale import RealNVP
@@ -43,3 +43,15 @@ def flow(shape: tuple[int, int, int], **changes: Any) -> RealNVP:
     made = RealNVP(shape, config(**changes)).double().eval()
     randomise(made)
     return made
+
+
+def randomised(module: nn.Module) -> nn.Module:
+    """`module` in float64 and evaluation mode, with random weights and moments."""
+    module = module.double().eval()
+    randomise(module)
+    return module
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Standard normal float64 numbers, always the same ones."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
