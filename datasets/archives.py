@@ -27,7 +27,6 @@ class FileList(ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._open: tuple[int, Any] | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -45,14 +44,23 @@ class FileList(ABC):
         """What an error message calls a file."""
         return f"{self.path}/{self.name(number)}"
 
+
+class OneFile(FileList):
+    """Files inside one file, whose handle belongs to one process and is opened again in another."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._open: tuple[int, Any] | None = None
+
     def opened(self) -> Any:
         """The handle of this process."""
         if self._open is None or self._open[0] != os.getpid():
             self._open = (os.getpid(), self._reopen())
         return self._open[1]
 
+    @abstractmethod
     def _reopen(self) -> Any:
-        raise NotImplementedError
+        """A new handle for this process."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": None}
@@ -102,7 +110,7 @@ def _walk(path: Path) -> list[str]:
     return names
 
 
-class ZipFiles(FileList):
+class ZipFiles(OneFile):
     """The members of a zip file."""
 
     def __init__(self, path: Path) -> None:
@@ -149,7 +157,7 @@ def _safe(member: zipfile.ZipInfo, path: Path) -> zipfile.ZipInfo:
     return member
 
 
-class TarFiles(FileList):
+class TarFiles(OneFile):
     """The regular members of an uncompressed tarball, found once and then read by their position.
 
     The index of a tarball with a million members takes a minute, so it is kept at `index` (an `.npz`).

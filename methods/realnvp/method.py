@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy
 import torch
+from PIL import Image
 from torch import Tensor
 
 from datasets.types import ImageBatch, Images, ImageSplit, Shuffle
@@ -203,12 +205,16 @@ class DensityStage(TrainStage):
 
     @torch.no_grad()
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
-        """`task=sample`: writes `samples.pt` (uint8 `[N, C, H, W]`) and says what share of pixels was
-        clipped."""
+        """`task=sample`: writes `samples.npy` (uint8 `[N, C, H, W]`) and `samples.png`.
+
+        Returns the share of pixels that had to be clipped.
+        """
         generator = torch.Generator(self.inputs.device).manual_seed(inputs.seed)
         with self._evaluating(generator):
             y = self.flow.sample(self._normal(self.config.samples, generator))
-        torch.save(self.logit.inverse(y).cpu(), work.dir / "samples.pt")
+        numpy.save(work.dir / "samples.npy", self.logit.inverse(y).cpu().numpy(), allow_pickle=False)
+        picture = self._picture(y, max(1, round(self.config.samples**0.5)))
+        Image.fromarray(picture.numpy()).save(work.dir / "samples.png")
         return {"sample/clipped": self.logit.clipped(y).mean()}
 
     def diagnose(self, batch: ImageBatch) -> str | None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 import yaml
 from PIL import Image
@@ -112,6 +113,20 @@ def test_evaluate_finds_the_same_numbers(finished: tuple[Path, str], run: Run, t
     result = json.loads((only_folder(tmp_path) / "result.json").read_text())
     assert result["task"] == "evaluate"
     assert result["metrics"] == json.loads((folder / "result.json").read_text())["metrics"]
+
+
+def test_more_samples_of_a_finished_run(finished: tuple[Path, str], run: Run, tmp_path: Path) -> None:
+    folder, _ = finished
+    done = run("task=sample", f"checkpoint={folder}", "method.samples=9", f"outputs={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    made = only_folder(tmp_path)
+    samples = numpy.load(made / "samples.npy", allow_pickle=False)
+    assert samples.shape == (9, 1, 8, 8)
+    assert samples.dtype == numpy.uint8
+    assert samples.max() < 17
+    assert len(numpy.unique(samples.reshape(9, -1), axis=0)) == 9
+    assert Image.open(made / "samples.png").size == (3 * 65 + 1, 3 * 65 + 1)
+    assert 0 <= json.loads((made / "result.json").read_text())["metrics"]["sample/clipped"] <= 1
 
 
 def test_resume_of_a_completed_run_changes_nothing(finished: tuple[Path, str], run: Run) -> None:
