@@ -24,6 +24,7 @@ from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.density import bits_per_dim, log_likelihood
 from methods.realnvp.logit import Logit
 from methods.realnvp.multiscale import RealNVP
+from runner import device
 from tests.methods.realnvp.reference import Reference, load, objective
 
 LEVELS = 256
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    device.keep_freed_memory()  # as in a run
     for name, (shape, batch, size) in SIZES.items():
         medians = measure(contestants(shape, batch, size, arguments.compile), arguments.repeats)
         figures = [

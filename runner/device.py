@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import torch
 
 from runner.errors import ConfigError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's `mallopt`, from its `malloc.h`."""
 
 
 def cores() -> int:
@@ -21,6 +25,19 @@ def set_threads(threads: int | None) -> int:
     count = cores() if threads is None else threads
     torch.set_num_threads(count)
     return count
+
+
+def keep_freed_memory() -> bool:
+    """Has glibc keep what is freed for what is allocated next; returns whether it does (elsewhere, False).
+
+    By default every activation above a few MB goes back to the system and its pages come anew, zeroed, one
+    fault each. Real NVP on 32 px pictures, batch 16, had 11,600 faults a step, 5 % of its time, and none so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] == "glibc" else None
+    if mallopt is None:
+        return False
+    # 32 MB is the most that glibc takes for the first; larger blocks still come from, and go to, the system.
+    return bool(mallopt(M_MMAP_THRESHOLD, 32 * 2**20) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
 def pick(name: str) -> torch.device:
@@ -66,6 +83,8 @@ def prepare(device: torch.device, compiled: bool) -> None:
         import torch._inductor.config as inductor
 
         inductor.fallback_random = True  # otherwise compiled code draws other numbers than plain code
+    if device.type == "cpu":
+        keep_freed_memory()
     if device.type == "cuda":
         torch.cuda.init()
         torch.backends.cudnn.benchmark = False
