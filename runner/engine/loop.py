@@ -191,6 +191,8 @@ class Training:
         looks = looks and state.evaluated < state.step
         if looks:
             self._evaluate(last)
+        if state.finished and self.window:  # stopped early: the steps since the last line would be lost
+            self._log(progress)
         if state.drawn < state.step and self._due(trainer.figures_every) and not last:
             self._draw()
         saves = last or state.finished or self._due(trainer.checkpoint_every)
@@ -201,7 +203,7 @@ class Training:
     def _due(self, every: int | None) -> bool:
         return every is not None and self.state.step % every == 0
 
-    def _log(self, progress: Progress) -> None:
+    def _log(self, progress: Progress | None) -> None:
         self._raise_marked()
         means = {f"train/{name}": float(total) / count for name, (total, count) in self.window.items()}
         self.window = {}
@@ -209,7 +211,8 @@ class Training:
         rates = {f"rate/{name}": rate for name, rate in self.stage.rates(step - 1).items()}
         self.sink.write(self.stage.name, step, {**means, **rates}, self.prefix)
         self.sink.speed(step, {"time/seconds": self.state.seconds}, self.prefix)
-        progress.show(step, means)
+        if progress is not None:
+            progress.show(step, means)
 
     def _evaluate(self, last: bool) -> None:
         state, stage = self.state, self.stage

@@ -52,6 +52,15 @@ def test_other_intervals_change_nothing_of_what_is_learned(
     assert (seldom / "metrics.jsonl").read_bytes() != (often / "metrics.jsonl").read_bytes()
 
 
+def test_an_early_stop_logs_the_steps_since_the_last_line(nursery: Nursery, tmp_path: Path) -> None:
+    words = ("method=toy_meta", "method.lr=0.1", "trainer.select_every=1", "trainer.early_stop=3")
+    home = done(nursery, tmp_path, *words, "trainer.log_every=100")
+    steps = result(home)["steps"]
+    assert steps < 12
+    entries = map(json.loads, (home / "metrics.jsonl").read_text().splitlines())
+    assert [entry["step"] for entry in entries if any(name.startswith("train/") for name in entry)] == [steps]
+
+
 def test_other_intervals_change_no_earlier_stage(nursery: Nursery, tmp_path: Path) -> None:
     weights = []
     for name, more in (("a", ()), ("b", INTERVALS)):
