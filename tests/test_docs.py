@@ -46,6 +46,6 @@ def test_every_link_and_file_that_a_document_names_is_there() -> None:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
         for target in re.findall(
-            r"`((?!\S*NAME)(?:docs|tests|benchmarks|runner|methods|datasets|conf)/[\w/.]+\.\w+)`", text
+            r"`((?!\S*NAME)(?:docs|tests|benchmarks|runner|methods|datasets|conf)/[\w/.*]+)`", text
         ):
-            assert (ROOT / target).exists(), f"{path.name} names {target}"
+            assert list(ROOT.glob(target)), f"{path.name} names {target}"
