@@ -58,7 +58,7 @@ def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
     else:
         file = "conf/config.yaml"
     tail = {name.rpartition(".")[2]: name for name in known}
-    hint = nearest(key, known)
+    hint = nearest(key, [name for name in known if "." in name] if "." in key else known)
     if "did you mean" not in hint and key.rpartition(".")[2] in tail:
         hint = f"; did you mean {tail[key.rpartition('.')[2]]}?"
     if "did you mean" not in hint:
