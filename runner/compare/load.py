@@ -68,6 +68,11 @@ class Run:
         return numbers or self._last[1]
 
     @property
+    def logged(self) -> list[str]:
+        """Names of all that was logged."""
+        return list(self._last[1])
+
+    @property
     def steps(self) -> int | None:
         steps = _number(self.result.get("steps"))
         return self._last[0] if steps is None else int(steps)

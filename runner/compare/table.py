@@ -16,16 +16,23 @@ _DEFAULT_METRICS = ("test/*", "validation/*")
 
 
 def chosen_metrics(comparison: Comparison, globs: Sequence[str]) -> list[str]:
-    """Final metrics that match `globs`; without globs test and validation, or all where there is neither.
+    """Final metrics that match `globs`; where none does, test and validation, or all where there is neither.
 
-    Raises `ConfigError` for a glob that matches no metric of any run.
+    A glob may also match curves alone, which the table does not show. Raises `ConfigError` for one that
+    matches nothing of any run.
     """
     known = comparison.metrics
-    for glob in globs:
-        if not any(matches(name, [glob]) for name in known):
-            raise ConfigError(f"--metrics {glob} matches no metric of these runs{nearest(glob, known)}")
-    chosen = [name for name in known if matches(name, globs or _DEFAULT_METRICS)]
-    return chosen or known
+    strange = [glob for glob in globs if not any(matches(name, [glob]) for name in known)]
+    if strange:  # the logs are read only for these
+        logged = {name for run in comparison.runs for name in run.logged}
+        for glob in strange:
+            if not any(matches(name, [glob]) for name in logged):
+                near = nearest(glob, [*known, *logged])
+                raise ConfigError(f"--metrics {glob} matches no metric of these runs{near}")
+    for wanted in (globs, _DEFAULT_METRICS):
+        if chosen := [name for name in known if matches(name, wanted)]:
+            return chosen
+    return known
 
 
 def text_table(comparison: Comparison, metrics: Sequence[str], width: int, per_run: bool) -> str:

@@ -138,6 +138,16 @@ def test_out_may_be_used_again(sweep: Path) -> None:
     ]
 
 
+def test_curves_that_are_no_final_metrics_can_be_chosen(
+    write_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    final = write_run.finished(1, {"test/bits_per_dim": 2.0})
+    folder = write_run("a", config=write_run.settings(1), rows=write_run.curve(1, 0.001), result=final)
+    assert main([str(folder), "--metrics", "train/bits_per_dim", "--out", str(tmp_path / "o")]) == 0
+    assert "test/bits_per_dim" in capsys.readouterr().out  # the table falls back to what is final
+    assert "train/bits_per_dim" in (tmp_path / "o" / "compare.html").read_text()
+
+
 def test_an_unwritable_place_is_a_sentence(sweep: Path) -> None:
     Path("file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written to file"):
