@@ -82,15 +82,17 @@ def folders(name: str, access: Access) -> list[Path]:
 
 
 def find(name: str, file: RemoteFile, access: Access) -> Path | None:
-    """Where `file` of the set `name` lies, packed or unpacked; None if nowhere."""
+    """Where `file` of the set `name` lies, packed or unpacked; None if nowhere.
+
+    Other programs' layouts, which have a folder of their own, are found in `data.root` itself too.
+    """
+    homes = [folder / place for folder in folders(name, access) for place in ("", *file.places)]
+    if access.root:
+        homes = [access.root / name, *(access.root / place for place in file.places), *homes]
     spellings = [file.unpacked] if file.unpacked else []
     spellings += [file.name] + ([file.name.removesuffix(".gz")] if file.content else [])
-    for folder in folders(name, access):
-        for place in ("", *file.places):
-            for spelling in spellings:
-                if (path := folder / place / spelling).is_file():
-                    return path
-    return None
+    paths = (home / spelling for home in homes for spelling in spellings)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def accepted(file: RemoteFile) -> list[str]:

@@ -71,7 +71,8 @@ class RemoteFile:
         page: page that describes it, for files without a direct address.
         content: checksum of what a `.gz` holds, which also accepts it unpacked or packed anew.
         also: checksums of other packagings that were published under the same name.
-        places: sub-folders of the data set's folder that are looked into, for other programs' layouts.
+        places: sub-folders of the data set's folder, and of `data.root`, that are looked into, for other
+            programs' layouts.
         unpacked: path of what the archive holds, taken instead of the archive where it exists.
     """
 

@@ -89,15 +89,16 @@ def test_idx_files_are_read_as_torchvision_reads_them(
     agree(data, train, test)
 
 
+@pytest.mark.parametrize("place", ["mnist/MNIST/raw", "MNIST/raw"])
 def test_torchvisions_uncompressed_layout_gives_the_same_set(
-    load: Any, access: Access, monkeypatch: pytest.MonkeyPatch, random_images: Images
+    place: str, load: Any, access: Access, monkeypatch: pytest.MonkeyPatch, random_images: Images
 ) -> None:
     import dataclasses
     import hashlib
 
     from datasets import sources
 
-    arrays = write_mnist(access.root / "mnist" / "MNIST" / "raw", random_images, pack=False)
+    arrays = write_mnist(access.root / place, random_images, pack=False)
     sums = {f"{name}.gz": "md5:" + hashlib.md5(idx(array)).hexdigest() for name, array in arrays.items()}
     official = sources.mnist(None)
     wanted = [dataclasses.replace(file, content=sums[file.name]) for file in official]
@@ -105,6 +106,7 @@ def test_torchvisions_uncompressed_layout_gives_the_same_set(
     data = load("mnist", validation=7)
     assert same(data.test, arrays["t10k-images-idx3-ubyte"][:, None], arrays["t10k-labels-idx1-ubyte"])
     unpacked = data.checksum
+    (access.root / "mnist").mkdir(exist_ok=True)
     for name, array in arrays.items():
         (access.root / "mnist" / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
     assert load("mnist", validation=7).checksum == unpacked
