@@ -4,6 +4,7 @@ needed."""
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,20 @@ def sort_words(argv: Sequence[str]) -> Words:
             raise ConfigError(f"{word!r} is neither a verb nor key=value{nearest(word, VERBS)}")
         else:
             words.overrides.append(word)
+    words.overrides = [quoted(word, words.multirun) for word in words.overrides]
     return words
+
+
+def quoted(word: str, multirun: bool = False) -> str:
+    """`key=value` with a value that holds `=`, as the folders of a sweep's jobs do, quoted for Hydra.
+
+    In a sweep commas separate values; elsewhere they belong to the value.
+    """
+    key, _, value = word.partition("=")
+    if "=" not in value or re.search(r"['\"$]|^[\[{]|^\w+\(", value):
+        return word
+    parts = value.split(",") if multirun else [value]
+    return f"{key}=" + ",".join(f'"{part}"' if "=" in part else part for part in parts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

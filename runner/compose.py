@@ -26,7 +26,9 @@ from runner.settings import RootSettings, flat
 
 GROUPS = ("method", "dataset", "preset", "experiment", "trainer", "debug")
 OPTIONAL = ("preset", "experiment", "debug")
-ALLOWED_HYDRA = ("hydra/launcher", "hydra/sweeper", "hydra.launcher.", "hydra.sweeper.", "hydra.verbose")
+ALLOWED_HYDRA = ("hydra/launcher", "hydra.launcher.")
+HYDRA_PER_RUN = ("runtime", "overrides", "job", "searchpath")
+"""Parts of Hydra's own node that differ from run to run by themselves."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,31 @@ class Composer:
 
     def check(self, tree: DictConfig, words: Sequence[str]) -> Composed:
         """The composed tree as settings; raises `ConfigError` for anything that they do not admit."""
+        self._refuse_hydra(tree)
         chosen = tree.hydra.runtime.choices
         choices = {group: str(chosen.get(group)) for group in GROUPS}
         if choices["preset"] not in (presets := self.options("preset", self.installed)):
             _refuse_preset(choices["preset"], words, presets)
             choices["preset"] = "none"
         return checked(plain(tree), choices, tuple(words), self.registry)
+
+
+    def _refuse_hydra(self, tree: DictConfig) -> None:
+        """Files of the user's cannot reach Hydra's own settings, some of which name code to call."""
+        if not self.config_dirs and not self.registry.conf_folders(self.installed):
+            return  # the project's own files set none
+        words = [word for word in self.words if word.lstrip("+~").startswith(ALLOWED_HYDRA)]
+        given, plain = (_hydra_values(one) for one in (tree, self._tree(words)))
+        changed = sorted(key for key in given if given[key] != plain.get(key))
+        if changed:
+            raise ConfigError(f"hydra.{changed[0]}: a configuration file cannot change Hydra's own settings")
+
+
+def _hydra_values(tree: DictConfig) -> dict[str, Any]:
+    hydra = OmegaConf.to_container(tree.hydra, resolve=False)
+    assert isinstance(hydra, dict)
+    values = {str(key): value for key, value in hydra.items() if key not in HYDRA_PER_RUN}
+    return values | {f"job.{k}": v for k, v in hydra["job"].items() if k not in ("override_dirname", "config")}
 
 
 def _existing(path: Path) -> Path:

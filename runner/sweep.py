@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 
 from runner import folder
-from runner.compose import Composed, Composer
+from runner.compose import ALLOWED_HYDRA, Composed, Composer
 from runner.errors import ConfigError
 from runner.registry import CONF
 from runner.signals import StopRequest
+from runner.verbs.evaluate import from_checkpoint
 
 if TYPE_CHECKING:
     from runner.run import Outcome
@@ -38,7 +39,7 @@ def sweep(composer: Composer) -> int:
             "-m does not go together with torchrun: start the sweep alone, or one run under torchrun"
         )
     jobs = expand(composer)
-    composed = [composer.compose(words) for words in jobs]
+    composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]
     names = job_names(jobs)
     home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
     with StopRequest().listening() as stop:
@@ -67,43 +68,50 @@ def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
     for number, words in enumerate(jobs):
         own = ",".join(word.lstrip("+~") for word in words if word not in common) or "job"
         name = re.sub(r"[^\w.,=+-]+", "-", own)[:LONGEST_NAME].strip(".-") or "job"
-        names.append(f"{name}-{number}" if name in names else name)
+        names.append(next(free for free in (name, *(f"{name}-{i}" for i in count(number))) if free not in names))
     return names
 
 
 def launch(
     composer: Composer, composed: Sequence[Composed], names: Sequence[str], home: Path, stop: StopRequest
 ) -> list[Outcome]:
-    """Runs the jobs through Hydra's launcher; a job that fails is its own affair."""
+    """Runs the jobs through Hydra's launcher; a job that fails is its own affair.
+
+    Hydra is told no more than how many jobs there are and which launcher to use, since everything else is
+    composed and checked already. What it makes objects from is thus none of the user's files.
+    """
     from runner import console
     from runner.run import Outcome, execute
 
     console.start()
     outcomes: list[Outcome] = [Outcome(status="not run", code=1) for _ in composed]
-    OmegaConf.register_new_resolver("reclaim_job", lambda number: names[int(number)], replace=True)
 
     def task(config: Any) -> None:
         number = int(HydraConfig.get().job.num)
         if stop.number is not None:
             return
         print(f"\njob {number + 1}/{len(names)}: {names[number]}", flush=True)
-        outcomes[number] = execute(composed[number], stop, Path(HydraConfig.get().runtime.output_dir))
+        place = home / names[number]
+        place.mkdir(exist_ok=True)
+        outcomes[number] = execute(composed[number], stop, place)
 
-    hydra_words = [
+    words = [
+        f"seed={','.join(str(number) for number in range(len(composed)))}",
         f"hydra.sweep.dir={_literal(str(home.resolve()))}",
-        "hydra.sweep.subdir='${reclaim_job:${hydra.job.num}}'",
+        "hydra.sweep.subdir=.",
         "hydra.output_subdir=null",
         "hydra/hydra_logging=none",
         "hydra/job_logging=none",
+        *(word for word in composer.words if word.lstrip("+").startswith(ALLOWED_HYDRA)),
     ]
-    places = composer.config_dirs + composer.registry.conf_folders(composer.installed)
-    if places:
-        hydra_words.append(f"hydra.searchpath=[{','.join(_literal(f'file://{place}') for place in places)}]")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        hydra.multirun("config", task, [*composer.words, *hydra_words], with_log_configuration=False)
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            hydra.multirun("config", task, words, with_log_configuration=False)
+    except HydraException as error:
+        raise ConfigError(" ".join(str(error).split())) from None
     return outcomes
 
 

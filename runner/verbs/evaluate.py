@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from runner import folder
-from runner.compose import GROUPS, Composed, Composer, checked
+from runner.compose import GROUPS, Composed, Composer, checked, parse
 from runner.errors import ConfigError
 from runner.registry import Registry
 
 
-def from_checkpoint(composer: Composer) -> Composed | None:
-    """The finished run's configuration with the command's words on top; None where no `checkpoint=` is given.
+def from_checkpoint(composer: Composer, words: Sequence[str] | None = None) -> Composed | None:
+    """The finished run's configuration with `words` on top (default: the command's own); None where no
+    `checkpoint=` is among them.
 
     Only the tasks that look at a finished run take its configuration over; training that starts from a
     checkpoint keeps its own.
     """
-    given = {str(override.key_or_group): override for override in composer.overrides}
+    own = composer.words if words is None else list(words)
+    given = {str(override.key_or_group): override for override in parse(own)}
     task = given["task"].value() if "task" in given else "train"
     if "checkpoint" not in given or task == "train":
         return None
@@ -29,12 +33,11 @@ def from_checkpoint(composer: Composer) -> Composed | None:
             raise ConfigError(
                 f"{group}={given[group].value()} does not go with checkpoint={home}: {choices[group]}"
             )
+    composer = copy(composer)  # another job of a sweep may look at a run with other methods
     composer.registry = _registry(composer, config)
-    words = [
-        f"method={choices['method']}",
-        *(w for w in composer.words if w.partition("=")[0] not in ("method", "preset")),
-    ]
-    now = composer.compose(words)
+    now = composer.compose(
+        [f"method={choices['method']}", *(w for w in own if w.partition("=")[0] not in ("method", "preset"))]
+    )
     merged = OmegaConf.create(config)
     for key in given:
         if key in GROUPS and key not in ("method", "preset"):
@@ -44,7 +47,7 @@ def from_checkpoint(composer: Composer) -> Composed | None:
             OmegaConf.update(merged, key, OmegaConf.select(OmegaConf.create(now.config), key))
     plain = OmegaConf.to_container(merged)
     assert isinstance(plain, dict)
-    overrides = tuple(w for w in saved if w.partition("=")[0] not in given) + tuple(composer.words)
+    overrides = tuple(w for w in saved if w.partition("=")[0] not in given) + tuple(own)
     return checked({str(k): v for k, v in plain.items()}, choices, overrides, composer.registry)
 
 

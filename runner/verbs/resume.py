@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from runner import folder
+from runner.cli import quoted
 from runner.compose import Composed, checked, parse
 from runner.errors import ConfigError
 from runner.registry import Registry
@@ -40,7 +41,7 @@ def composed_of(place: Path, words: list[str]) -> Composed:
     """The configuration that a run was started with, with `data.*` words on top; raises `ConfigError`."""
     config, choices, overrides = folder.read_config(place)
     merged = OmegaConf.create(config)
-    for override in parse(words):
+    for override in parse([quoted(word) for word in words]):
         key = str(override.key_or_group)
         if not key.startswith("data.") or OmegaConf.select(merged, key, default=words) is words:
             raise ConfigError(
