@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,8 @@ def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
     for number, words in enumerate(jobs):
         own = ",".join(word.lstrip("+~") for word in words if word not in common) or "job"
         name = re.sub(r"[^\w.,=+-]+", "-", own)[:LONGEST_NAME].strip(".-") or "job"
-        names.append(next(free for free in (name, *(f"{name}-{i}" for i in count(number))) if free not in names))
+        free = chain((name,), (f"{name}-{i}" for i in count(number)))
+        names.append(next(one for one in free if one not in names))
     return names
 
 
