@@ -3,6 +3,7 @@ needed."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from runner.errors import ConfigError, nearest
+from runner.errors import DISK_TROUBLE, ConfigError, nearest, os_sentence
 
 VERBS = {
     "list": ("runner.verbs.list", "methods, data sets, presets and experiments"),
@@ -99,8 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The console script; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     own_first()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no fault
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return dispatch(argv)
+        code = dispatch(argv)
+        sys.stdout.flush()
+        return code
     except ConfigError as error:
         if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0"):
             raise
@@ -108,9 +114,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError) and error.errno not in DISK_TROUBLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at the end
+        if isinstance(error, BrokenPipeError):
+            return 0
+        print(f"error: {os_sentence(error)}", file=sys.stderr)
+        return 2
 
 
 def own_first() -> None:

@@ -22,9 +22,8 @@ from runner import schema
 from runner.api import MethodEntry, Source
 from runner.errors import ConfigError, nearest
 from runner.registry import CONF, Found, Registry
-from runner.settings import RootSettings, flat
+from runner.settings import GROUPS, RootSettings, flat
 
-GROUPS = ("method", "dataset", "preset", "experiment", "trainer", "debug")
 OPTIONAL = ("preset", "experiment", "debug")
 ALLOWED_HYDRA = ("hydra/launcher", "hydra.launcher.")
 HYDRA_PER_RUN = ("runtime", "overrides", "job", "searchpath")
@@ -65,7 +64,7 @@ def parse(words: Sequence[str]) -> list[Override]:
     """The overrides in `words`; raises `ConfigError` for what is no override or reaches where none may."""
     try:
         overrides: list[Override] = OverridesParser.create().parse_overrides(list(words))
-    except (OverrideParseException, HydraException) as error:
+    except (OverrideParseException, HydraException, ValueError) as error:
         raise ConfigError(_not_an_override(words, error)) from None
     for override in overrides:
         _refuse_code(override)
@@ -160,7 +159,6 @@ class Composer:
             choices["preset"] = "none"
         return checked(plain(tree), choices, tuple(words), self.registry)
 
-
     def _refuse_hydra(self, tree: DictConfig) -> None:
         """Files of the user's cannot reach Hydra's own settings, some of which name code to call."""
         if not self.config_dirs and not self.registry.conf_folders(self.installed):
@@ -176,7 +174,9 @@ def _hydra_values(tree: DictConfig) -> dict[str, Any]:
     hydra = OmegaConf.to_container(tree.hydra, resolve=False)
     assert isinstance(hydra, dict)
     values = {str(key): value for key, value in hydra.items() if key not in HYDRA_PER_RUN}
-    return values | {f"job.{k}": v for k, v in hydra["job"].items() if k not in ("override_dirname", "config")}
+    return values | {
+        f"job.{k}": v for k, v in hydra["job"].items() if k not in ("override_dirname", "config")
+    }
 
 
 def _existing(path: Path) -> Path:

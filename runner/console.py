@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from tqdm import tqdm
 
@@ -26,8 +27,22 @@ class _Terminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stderr if record.levelno >= logging.ERROR else sys.stdout
-        tqdm.write(self.format(record), file=stream)
-        stream.flush()
+        try:
+            tqdm.write(self.format(record), file=stream)
+            stream.flush()
+        except BrokenPipeError:  # whoever read it has gone; that is no reason to lose a run
+            silence(stream)
+
+
+class _File(logging.FileHandler):
+    """Lines in a file; one that cannot be written is lost, since the run itself will say why."""
+
+    def handleError(self, record: logging.LogRecord) -> None: ...
+
+
+def silence(stream: TextIO) -> None:
+    """Sends what is written to `stream` nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def start() -> None:
@@ -42,7 +57,7 @@ def start() -> None:
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
     """Sends the program's messages to the file too, with their times."""
-    handler = logging.FileHandler(path)
+    handler = _File(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:

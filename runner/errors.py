@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+DISK_TROUBLE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+"""What the user can mend: a full disk, or a place that may not be written."""
 
 
 class ConfigError(Exception):
@@ -22,6 +26,13 @@ class Stopped(Exception):
 class NotFinite(Exception):
     """A loss, gradient or parameter became NaN or infinite; the message names the step and the first bad
     tensor."""
+
+
+def os_sentence(error: OSError) -> str:
+    """What the system refused, and where."""
+    where = f" ({error.filename})" if error.filename else ""
+    remedy = "; outputs=DIR and data.cache=DIR name other places" if error.errno == errno.ENOSPC else ""
+    return f"{error.strerror or error}{where}{remedy}"
 
 
 def nearest(name: str, names: Iterable[str], most: int = 3) -> str:

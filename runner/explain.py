@@ -71,7 +71,7 @@ def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
 
 def _known_keys(words: Sequence[str], composer: Composer) -> dict[str, Any]:
     """Dotted keys of the configuration that the choices of `words` alone make; under "" the choices."""
-    from runner.compose import GROUPS
+    from runner.settings import GROUPS
 
     groups = [word for word in words if word.partition("=")[0] in GROUPS]
     try:

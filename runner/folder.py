@@ -20,6 +20,7 @@ import yaml
 from runner import atomic
 from runner.errors import ConfigError
 from runner.registry import ROOT
+from runner.settings import GROUPS
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -75,15 +76,26 @@ def write_config(
 
 def read_config(folder: Path) -> tuple[dict[str, Any], dict[str, str], tuple[str, ...]]:
     """Config, choices and overrides of a run; raises `ConfigError` if `folder` is none."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
     path = folder / CONFIG
     if not path.is_file():
         raise ConfigError(f"{folder} is not the folder of a run: it holds no {CONFIG}")
     try:
-        config = yaml.safe_load(path.read_text())
-        overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text())
-        return config, config.pop("choices"), tuple(overrides)
-    except (OSError, yaml.YAMLError, KeyError, AttributeError) as error:
-        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+        choices = config.pop("choices")
+        OmegaConf.create(config)  # raises where a text cannot be a value
+        whole = all(isinstance(choices[group], str) for group in GROUPS)
+        whole = whole and all(isinstance(word, str) for word in [*config["methods"]["path"], *overrides])
+        if not whole or not isinstance(config["methods"]["path"], list) or not isinstance(overrides, list):
+            raise ValueError("it is not what a run writes")
+        return config, choices, tuple(overrides)
+    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
@@ -92,9 +104,13 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return dict(json.loads(path.read_text()))
-    except ValueError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        result = json.loads(path.read_text(encoding="utf-8"))
+        kinds: dict[str, Any] = {"status": str, "metrics": dict, "steps": int, "seconds": (int, float)}
+        if not all(isinstance(result[key], kind) for key, kind in kinds.items()):
+            raise ValueError("it is not what a run writes")
+        return dict(result)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); without it the run can go on") from error
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 import traceback
@@ -27,12 +26,12 @@ from runner.engine.feed import Feed
 from runner.engine.journal import Journal
 from runner.engine.ledger import Ledger
 from runner.engine.pipeline import Pipeline
-from runner.errors import ConfigError, NotFinite, Stopped
+from runner.errors import DISK_TROUBLE, ConfigError, NotFinite, Stopped, os_sentence
 from runner.registry import CONF
 from runner.signals import StopRequest
+from runner.verbs.evaluate import run_of
 
 log = logging.getLogger("reclaim")
-DISK_TROUBLE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass
@@ -120,24 +119,34 @@ def _smaller(choices: dict[str, str]) -> tuple[str, ...]:
 
 
 def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, began: float) -> Outcome:
-    outcome, context = Outcome(place), None
-    with folder.locked(place), console.writing_to(place / "run.log"):
+    outcome = Outcome(place)
+    with _caught(outcome), folder.locked(place), console.writing_to(place / "run.log"):
         earlier = folder.read_result(place) or {}
         if earlier.get("status") == "completed":
-            return Outcome(
-                place, metrics=earlier["metrics"], steps=earlier["steps"], seconds=earlier["seconds"]
-            )
-        store.sweep(place)
-        folder.write_config(place, composed.config, composed.choices, composed.overrides)
-        with _caught(outcome):
-            context = prepare()
-            console.header(composed, context, place)
-            _do_task(composed, context, place, outcome)
-        outcome.seconds = earlier.get("seconds", 0.0) + time.perf_counter() - began
-        with _caught(outcome):
-            folder.write_result(place, _result(composed, context, outcome))
-        console.footer(outcome)
+            outcome.metrics, outcome.steps = earlier["metrics"], earlier["steps"]
+            outcome.seconds = earlier["seconds"]
+            return outcome
+        _locked(composed, prepare, place, outcome, began - earlier.get("seconds", 0.0))
+        return outcome
+    console.footer(outcome)  # it could not even begin
     return outcome
+
+
+def _locked(
+    composed: Composed, prepare: Callable[[], Context], place: Path, outcome: Outcome, began: float
+) -> None:
+    """The run itself, in a folder that is its own."""
+    context = None
+    store.sweep(place)
+    folder.write_config(place, composed.config, composed.choices, composed.overrides)
+    with _caught(outcome):
+        context = prepare()
+        console.header(composed, context, place)
+        _do_task(composed, context, place, outcome)
+    outcome.seconds = time.perf_counter() - began
+    with _caught(outcome):
+        folder.write_result(place, _result(composed, context, outcome))
+    console.footer(outcome)
 
 
 @contextmanager
@@ -148,18 +157,20 @@ def _caught(outcome: Outcome) -> Iterator[None]:
         yield
     except Stopped as stopped:
         outcome.status, outcome.code, outcome.error = "stopped", stopped.exit_code, str(stopped)
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         _failed(outcome, 2, str(error))
     except (NotFinite, MemoryError, torch.OutOfMemoryError) as error:
         _failed(outcome, 1, str(error) or "out of memory")
     except OSError as error:
-        code = 2 if error.errno in DISK_TROUBLE else 1
-        where = f" ({error.filename})" if error.filename else ""
-        _failed(outcome, code, f"{error.strerror or error}{where}")
+        _failed(outcome, 2 if error.errno in DISK_TROUBLE else 1, os_sentence(error))
         log.debug("%s", traceback.format_exc())
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
+        if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):  # torch's, on a CPU
+            _failed(outcome, 1, "out of memory: " + str(error).rpartition("can't allocate memory: ")[2])
+            log.debug("%s", traceback.format_exc())
+            return
         _failed(outcome, 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
         log.error("%s", traceback.format_exc())
 
@@ -189,7 +200,7 @@ def _look(composed: Composed, context: Context, place: Path, journal: Journal, o
     """A task on a finished run: its last stage is restored, then evaluated or asked to perform the task."""
     assert context.checkpoint is not None
     journal.rewind({})
-    home = context.checkpoint if context.checkpoint.is_dir() else context.checkpoint.parents[1]
+    home = run_of(context.checkpoint)
     pipeline = Pipeline(composed, context, home, journal, Ledger(home))
     stage, evaluator = pipeline.restored(context.checkpoint)
     outcome.parameters = pipeline.parameters

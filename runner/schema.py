@@ -102,10 +102,14 @@ def _convert_literal(value: Any, choices: tuple[Any, ...], path: str, file: str)
 
 def _convert_scalar(value: Any, hint: Any, path: str, file: str, limits: Mapping[str, Any]) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and isinstance(value, int) and abs(value) >= 2**1023:
+        raise ConfigError(f"{path}={_shown(value)} is out of range (see {file})")
     if hint is float and number:
         return _within(float(value), path, file, limits)
-    if hint is int and number and float(value).is_integer() and not isinstance(value, float):
+    if hint is int and number and not isinstance(value, float):
         return _within(value, path, file, limits)
+    if hint is str and value == "":
+        raise ConfigError(f"{path} is empty (see {file})")
     if hint in (bool, str) and isinstance(value, hint):
         return value
     kinds = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}

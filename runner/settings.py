@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+GROUPS = ("method", "dataset", "preset", "experiment", "trainer", "debug")
+"""The groups of which a run has one choice each."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class RootSettings:
     )
     compile: bool = field(metadata={"help": "compile the modules"})
     threads: int | None = field(
-        metadata={"help": "threads of one process; null = this machine's cores", "min": 1}
+        metadata={"help": "threads of one process; null = the cores it may use", "min": 1, "max": 1024}
     )
     task: str = field(metadata={"help": "train, evaluate, or what the method offers"})
     checkpoint: str | None = field(metadata={"help": "folder of a finished run"})
@@ -77,10 +81,7 @@ class RootSettings:
     debug: DebugSettings = field(metadata={"help": "debug switches"})
 
     def __post_init__(self) -> None:
-        kind, _, number = self.device.partition(":")
-        if kind not in ("auto", "cpu", "cuda", "mps") or (
-            number and (kind != "cuda" or not number.isdigit())
-        ):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,4})?", self.device):
             raise ValueError(f"device={self.device} is not one of auto, cpu, cuda, cuda:N, mps")
 
 

@@ -3,6 +3,7 @@ end."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from runner.verbs.evaluate import from_checkpoint
 if TYPE_CHECKING:
     from runner.run import Outcome
 
+log = logging.getLogger("reclaim")
 LONGEST_NAME = 120
 COLUMNS = ("job", "status", "metric", "seconds", "error")
 
@@ -45,7 +47,7 @@ def sweep(composer: Composer) -> int:
     with StopRequest().listening() as stop:
         outcomes = launch(composer, composed, names, home, stop)
     print_table(names, composed, outcomes)
-    print(f"compare: run compare {home}")
+    log.info("compare: run compare %s", home)
     if stop.number is not None:
         return 128 + stop.number
     return int(any(outcome.status != "completed" for outcome in outcomes))
@@ -91,7 +93,7 @@ def launch(
         number = int(HydraConfig.get().job.num)
         if stop.number is not None:
             return
-        print(f"\njob {number + 1}/{len(names)}: {names[number]}", flush=True)
+        log.info("\njob %d/%d: %s", number + 1, len(names), names[number])
         place = home / names[number]
         place.mkdir(exist_ok=True)
         outcomes[number] = execute(composed[number], stop, place)
@@ -126,13 +128,10 @@ def print_table(names: Sequence[str], composed: Sequence[Composed], outcomes: Se
     for name, outcome in zip(names, outcomes, strict=True):
         rows.append((name, outcome.status, _metric(outcome), f"{outcome.seconds:.1f}", outcome.error or ""))
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS) - 1)]
-    print()
+    log.info("")
     for row in rows:
-        print(
-            "  ".join(
-                [cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]
-            ).rstrip()
-        )
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        log.info("  ".join([*cells, row[-1]]).rstrip())
 
 
 def _metric(outcome: Outcome) -> str:

@@ -79,10 +79,17 @@ def load(path: Path) -> dict[str, Any]:
     Raises `ConfigError` if the file is damaged or holds more than tensors and plain values.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's own advice is to run what the file says
+        reason = "it is damaged, or holds more than tensors and plain values"
+        raise ConfigError(f"{path} is no checkpoint that can be read: {reason}") from error
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigError(f"{path} is no checkpoint that can be read: {reason[:200]}") from error
+    except zipfile.BadZipFile as error:
+        raise ConfigError(f"{path} is no checkpoint that can be read: {error}") from error
+    if not isinstance(state, dict):
+        raise ConfigError(f"{path} is no checkpoint: it holds a {type(state).__name__}")
     return state
 
 
@@ -95,6 +102,10 @@ def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     for name, value in tracked.items():
         try:
             value.load_state_dict(saved[name])
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ConfigError(f"the checkpoint's {name} does not fit this configuration: {reason}") from error
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            reason = reason if len(reason) <= 160 else reason[:157] + "..."
+            raise ConfigError(
+                f"the checkpoint's {name} does not fit this configuration; leave the method's settings as "
+                f"they were ({reason})"
+            ) from error

@@ -11,11 +11,32 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from datasets.types import DataError
 from runner.api import TrainStage
 from runner.engine import tree
 from runner.engine.seeding import Stream
 
 PR_SET_PDEATHSIG = 1
+
+
+class _Refused:
+    """What is wrong with the data, found by a worker; torch would wrap the exception in a traceback."""
+
+    def __init__(self, error: DataError) -> None:
+        self.message = str(error)
+
+
+class _Workers(Dataset[Any]):
+    """A data set for worker processes, whose `DataError` comes back as a value."""
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, i: int) -> Any:
+        try:
+            return self.dataset[i]
+        except DataError as error:
+            return _Refused(error)
 
 
 class _Steps(Dataset[Any]):
@@ -59,12 +80,21 @@ class Feed:
         """The whole of `split` in order, `size` items at a time."""
         return self._read(_Parts(split, size), range(-(-len(split) // size)))
 
-    def _read(self, dataset: Dataset[Any], order: Iterable[int]) -> Iterator[Any]:
-        source = map(dataset.__getitem__, order) if self.workers == 0 else self._loader(dataset, list(order))
-        for batch in source:
-            yield tree.to(batch, self.device)
+    def _read(self, dataset: Dataset[Any], order: range) -> Iterator[Any]:
+        if self.workers == 0:
+            yield from (tree.to(dataset[i], self.device) for i in order)
+            return
+        batches: Any = iter(self._loader(_Workers(dataset), order))
+        try:
+            for batch in batches:
+                if isinstance(batch, _Refused):
+                    raise DataError(batch.message)
+                yield tree.to(batch, self.device)
+        finally:
+            # An exception keeps the iterator alive, and with it workers that nobody would end.
+            batches._shutdown_workers()
 
-    def _loader(self, dataset: Dataset[Any], order: list[int]) -> Iterable[Any]:
+    def _loader(self, dataset: Dataset[Any], order: range) -> Iterable[Any]:
         return DataLoader(
             dataset,
             batch_size=None,

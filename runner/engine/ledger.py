@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import atomic
+from runner.errors import ConfigError
 
 NAME = "progress.json"
 
@@ -31,10 +32,13 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._path = folder.resolve(), folder / NAME
-        saved: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
-        self.stages = {name: Finished(**value) for name, value in saved.get("stages", {}).items()}
-        self._artifacts: dict[str, str] = saved.get("artifacts", {})
-        self.journal: dict[str, int] = saved.get("journal", {})
+        try:
+            saved: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+            self.stages = {name: Finished(**value) for name, value in saved.get("stages", {}).items()}
+            self._artifacts: dict[str, str] = dict(saved.get("artifacts", {}))
+            self.journal: dict[str, int] = dict(saved.get("journal", {}))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{self._path} is damaged: {' '.join(str(error).split())}") from error
 
     def artifact(self, label: str) -> Path | None:
         """Folder of the artifact noted under `label`."""

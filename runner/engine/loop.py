@@ -49,6 +49,15 @@ class State:
     seconds: float = 0.0
 
 
+def read(path: Path) -> dict[str, Any]:
+    """The content of a training checkpoint; raises `ConfigError` for any other file."""
+    content = checkpoint.load(path)
+    wanted = {"format", "stage", "state", "tracked", "averages", "scaler", "window", "journal"}
+    if set(content) != wanted or content["format"] != FORMAT or set(content["state"]) != set(vars(State())):
+        raise ConfigError(f"{path} is no checkpoint of a training of this version")
+    return content
+
+
 class Training:
     """One `TrainStage` from build to its final metrics.
 
@@ -266,28 +275,42 @@ class Training:
         path = self.folder / f"{name}.pt"
         if not path.is_file():
             return None
-        content = checkpoint.load(path)
+        content = read(path)
         self.load(content)
         self.state = State(**content["state"])
+        if self.state.best is not None and not (self.folder / "best.pt").is_file():
+            log.warning("%s: best.pt is gone; the best is chosen anew from here on", self.label)
+            self.state.best = None
         self.window = content["window"]
         if content["scaler"]:
             self.update.scaler.load_state_dict(content["scaler"])
         return dict(content["journal"])
 
     def load(self, content: Mapping[str, Any]) -> None:
-        """Puts a checkpoint's weights, optimiser states and averages in place."""
+        """Puts a checkpoint's weights, optimiser states and averages in place.
+
+        Raises `ConfigError` where they do not fit, and `NotFinite` where they hold no numbers.
+        """
         checkpoint.load_tracked(self.stage.tracked, content["tracked"])
-        if self.averages is not None and content["averages"] is not None:
-            self.averages.load_state_dict(content["averages"])
+        guard.check_state(self.stage.tracked, content["state"]["step"])
+        if self.averages is None:
+            return
+        if content["averages"] is None:
+            raise ConfigError("trainer.ema is set, but the checkpoint was trained without averaged weights")
+        self.averages.load_state_dict(content["averages"])
 
     def _finish(self) -> dict[str, float]:
         """Final metrics and figures, of the best weights or of the last."""
         trainer, state = self.context.trainer, self.state
         best = trainer.keep_best and state.best is not None and (self.folder / "best.pt").is_file()
         if best:
-            self.load(checkpoint.load(self.folder / "best.pt"))
+            self.load(read(self.folder / "best.pt"))
             log.info("%s: the best weights are those of step %d", self.label, state.best_step)
         metrics = self.evaluator.metrics("validation") | self.evaluator.metrics("test")
+        if not math.isfinite(metrics.get(self.stage.monitor or "", 0.0)):
+            raise NotFinite(f"{self.stage.monitor} is {metrics[self.stage.monitor or '']} in the end")
+        if lost := sorted(name for name, value in metrics.items() if not math.isfinite(value)):
+            log.warning("%s: not finite, and left out of the result: %s", self.label, ", ".join(lost))
         final = {f"final/{name}": value for name, value in metrics.items()}
         self.sink.write(self.stage.name, state.step, final, self.prefix)
         for name, data in self.evaluator.figures().items():

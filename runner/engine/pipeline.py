@@ -13,13 +13,14 @@ from pathlib import Path
 
 from runner.api import Artifact, ComputeStage, Inputs, Method, Source, Stage, TrainStage
 from runner.compose import Composed, of_source
-from runner.engine import checkpoint, store
+from runner.engine import store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context, length
 from runner.engine.evaluation import Evaluator, finite, floats
 from runner.engine.journal import METRICS, Curve, Journal, Log, Silent, read, replay
 from runner.engine.ledger import Finished, Ledger
 from runner.engine.loop import Training
+from runner.engine.loop import read as read_training
 from runner.engine.seeding import Stream, derive
 from runner.errors import ConfigError
 
@@ -249,7 +250,7 @@ class Pipeline:
         if isinstance(stage, TrainStage):
             training = Training(stage, inputs, self.context, self.home, From(self.journal, {}), "")
             names = BEST_FIRST if self.context.trainer.keep_best else BEST_FIRST[::-1]
-            training.load(checkpoint.load(weights_of(checkpoint_folder, names)))
+            training.load(read_training(weights_of(checkpoint_folder, names)))
             self.parameters = training.parameters
             return stage, training.evaluator
         noted = self.ledger.artifact(stage.name)

@@ -9,9 +9,10 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from runner import folder
-from runner.compose import GROUPS, Composed, Composer, checked, parse
+from runner.compose import Composed, Composer, checked, parse
 from runner.errors import ConfigError
 from runner.registry import Registry
+from runner.settings import GROUPS
 
 
 def from_checkpoint(composer: Composer, words: Sequence[str] | None = None) -> Composed | None:
@@ -26,6 +27,8 @@ def from_checkpoint(composer: Composer, words: Sequence[str] | None = None) -> C
     task = given["task"].value() if "task" in given else "train"
     if "checkpoint" not in given or task == "train":
         return None
+    if given["checkpoint"].value() in (None, ""):
+        raise ConfigError(f"task={task} needs checkpoint=DIR, the folder of a finished run")
     home = run_of(Path(str(given["checkpoint"].value())).expanduser())
     config, choices, saved = folder.read_config(home)
     for group in ("method", "preset", "experiment"):
@@ -55,7 +58,12 @@ def run_of(path: Path) -> Path:
     """The run's folder that a checkpoint belongs to; raises `ConfigError` if there is none."""
     if not path.exists():
         raise ConfigError(f"checkpoint={path}: there is no such folder")
-    return path if path.is_dir() else path.resolve().parents[1]
+    if path.is_dir():
+        return path
+    folder_of = path.resolve().parent
+    if folder_of.name != "checkpoints":
+        raise ConfigError(f"checkpoint={path} is no file in the folder checkpoints of a run")
+    return folder_of.parent
 
 
 def _registry(composer: Composer, config: dict[str, dict[str, list[str]]]) -> Registry:

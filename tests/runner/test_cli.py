@@ -35,6 +35,15 @@ SENTENCES = {
     "compile=maybe": ["compile=maybe", "true or false"],
     "task=tran": ["task=tran", "train"],
     "task=evaluate": ["task=evaluate", "checkpoint=DIR"],
+    "task=evaluate checkpoint=null": ["task=evaluate", "checkpoint=DIR"],
+    "device=cpu:": ["device=cpu:", "cuda:N"],
+    "outputs=": ["outputs", "empty"],
+    "threads=2147483647": ["threads=2147483647", "at most 1024"],
+    "seed=1" + 400 * "0": ["seed=1", "out of range"],
+    "method.lr=1" + 400 * "0": ["method.lr=1", "out of range"],
+    "seed=1" + 5000 * "0": ["seed=1", "key=value"],
+    "hydra.sweeper.params={seed:1}": ["hydra.sweeper.params"],
+    "-m hydra/launcher=evil seed=1,2": ["hydra/launcher/evil"],
     "method.lr=1,2": ["-m", "method.lr=[...]"],
     "method.lr=[1": ["method.lr=[1", "key=value"],
     "method.lr=${oc.env:HOME}": ["resolvers"],
@@ -67,6 +76,39 @@ def test_wrong_input_is_one_line_and_exit_code_2(line: str, capsys: pytest.Captu
     assert shown.err.startswith("error: ")
     assert shown.err.count("\n") == 1
     assert all(word in shown.err for word in SENTENCES[line]), shown.err
+
+
+HYDRA_NODES = {
+    "callbacks": "{x: {_target_: logging.FileHandler, filename: FILE}}",
+    "hydra_logging": "{version: 1, handlers: {x: {(): logging.FileHandler, filename: FILE}}}",
+    "launcher": "{_target_: logging.FileHandler, filename: FILE}",
+    "sweeper": "{params: {seed: '1,2'}}",
+    "sweep": "{dir: FILE}",
+    "job": "{env_set: {X: '1'}}",
+}
+
+
+@pytest.mark.parametrize("words", [[], ["-m", "seed=1,2"]])
+@pytest.mark.parametrize("node", HYDRA_NODES)
+def test_a_file_cannot_reach_hydras_own_settings(
+    node: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    trace = tmp_path / "trace"
+    text = f"# @package _global_\nhydra:\n  {node}: {HYDRA_NODES[node].replace('FILE', str(trace))}\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(text)
+    assert cli.main([*words, f"--config-dir={tmp_path}", "experiment=mine", f"outputs={tmp_path}"]) == 2
+    assert f"hydra.{node}" in capsys.readouterr().err
+    assert not trace.exists()
+
+
+def test_a_value_with_an_equals_sign_needs_no_quotes() -> None:
+    assert cli.quoted("checkpoint=a/seed=1,lr=2") == 'checkpoint="a/seed=1,lr=2"'
+    assert cli.quoted("checkpoint=a/seed=1,b", multirun=True) == 'checkpoint="a/seed=1",b'
+    for word in ("seed=1", "a={b=c}", "a=[b=c]", "a='b=c'", 'a="b=c"', "a=sort(1,reverse=true)", "~a"):
+        assert cli.quoted(word) == word
+    words = cli.sort_words(["-m", "checkpoint=a/seed=1,b/seed=2"])
+    assert words.overrides == ['checkpoint="a/seed=1","b/seed=2"']
 
 
 def test_full_error_shows_everything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 from runner import atomic, folder
 from runner.errors import ConfigError
+
+CHOICES = dict.fromkeys(("method", "dataset", "preset", "experiment", "trainer", "debug"), "x")
 
 
 def test_parallel_starts_get_different_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,14 +41,32 @@ def test_a_folder_is_used_by_one_process(tmp_path: Path) -> None:
 
 
 def test_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    config = {"seed": 3, "method": {"lr": 1e-8, "betas": [0.9, 0.999]}, "data": {"root": None}}
-    folder.write_config(tmp_path, config, {"method": "x"}, ("seed=3", "method.lr=1e-8"))
-    assert folder.read_config(tmp_path) == (config, {"method": "x"}, ("seed=3", "method.lr=1e-8"))
+    config = {"seed": 3, "method": {"lr": 1e-8, "betas": [0.9, 0.999]}, "methods": {"path": []}}
+    folder.write_config(tmp_path, config, CHOICES, ("seed=3", "method.lr=1e-8"))
+    assert folder.read_config(tmp_path) == (config, CHOICES, ("seed=3", "method.lr=1e-8"))
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "- 1\n", "seed: 1\n"])
-def test_a_damaged_config_is_a_sentence(text: str, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(text)
+WHOLE = {"choices": CHOICES, "methods": {"path": []}, "outputs": "o"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"a: [",
+        b"- 1\n",
+        b"seed: 1\n",
+        b"\xff\xfe\x00",
+        yaml.safe_dump({**WHOLE, "choices": "foo"}).encode(),
+        yaml.safe_dump({**WHOLE, "choices": {"method": "realnvp"}}).encode(),
+        yaml.safe_dump({**WHOLE, "methods": {"path": 3}}).encode(),
+        yaml.safe_dump({**WHOLE, "methods": {"path": [3]}}).encode(),
+        yaml.safe_dump({**WHOLE, "outputs": "${x"}).encode(),
+    ],
+)
+def test_a_damaged_config_is_a_sentence(text: bytes, tmp_path: Path) -> None:
+    folder.write_config(tmp_path, {"methods": {"path": []}}, CHOICES, ())
+    (tmp_path / "config.yaml").write_bytes(text)
     with pytest.raises(ConfigError, match=r"config\.yaml"):
         folder.read_config(tmp_path)
     with pytest.raises(ConfigError, match="not the folder of a run"):
@@ -53,13 +74,16 @@ def test_a_damaged_config_is_a_sentence(text: str, tmp_path: Path) -> None:
 
 
 def test_results_hold_finite_numbers_only(tmp_path: Path) -> None:
-    folder.write_result(
-        tmp_path, {"status": "completed", "metrics": {"a": 1.0, "b": float("nan"), "c": float("inf")}}
-    )
-    assert folder.read_result(tmp_path) == {"status": "completed", "metrics": {"a": 1.0}}
+    rest = {"status": "completed", "steps": 3, "seconds": 1.5}
+    folder.write_result(tmp_path, {**rest, "metrics": {"a": 1.0, "b": float("nan"), "c": float("inf")}})
+    assert folder.read_result(tmp_path) == {**rest, "metrics": {"a": 1.0}}
     assert folder.read_result(tmp_path / "nowhere") is None
-    (tmp_path / "result.json").write_text("{torn")
-    with pytest.raises(ConfigError, match=r"result\.json"):
+
+
+@pytest.mark.parametrize("text", ["{torn", "{}", "[1]", "null", '{"status": "completed"}'])
+def test_a_damaged_result_is_a_sentence(text: str, tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"result\.json is damaged"):
         folder.read_result(tmp_path)
 
 

@@ -41,6 +41,12 @@ def test_names_say_what_differs_and_are_single_folders() -> None:
     assert job_names([["data.root=/a"], ["data.root=-a"]]) == ["data.root=-a", "data.root=-a-1"]
 
 
+def test_a_name_that_is_taken_is_not_taken_again() -> None:
+    jobs = [["data.root=-a-1"], ["data.root=-a"], ["data.root=/a"], ["data.root=@a"]]
+    names = job_names(jobs)
+    assert len(set(names)) == 4
+
+
 def test_torchrun_and_a_sweep_do_not_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
