@@ -79,19 +79,25 @@ class FolderFiles(FileList):
     def name(self, number: int) -> str:
         return self.names[number]
 
+    def _file(self, number: int) -> Path:
+        path = self.path / self.names[number]
+        if not path.is_file():  # a link that leads nowhere, or a pipe, at which reading would wait
+            raise DataError(f"{path} is no file that can be read")
+        return path
+
     def read(self, number: int) -> bytes:
         with damaged(self.label(number)):
-            return (self.path / self.names[number]).read_bytes()
+            return self._file(number).read_bytes()
 
     def state(self, number: int) -> list[str | int]:
         """What changes when a file is written again: its name, size and time."""
-        stat = (self.path / self.names[number]).stat()
+        stat = self._file(number).stat()
         return [self.names[number], stat.st_size, stat.st_mtime_ns]
 
     def identity(self, number: int) -> tuple[int, int]:
         """CRC-32 and size of a file: the same as of a zip's member with these bytes."""
         crc = size = 0
-        with damaged(self.label(number)), (self.path / self.names[number]).open("rb") as stream:
+        with damaged(self.label(number)), self._file(number).open("rb") as stream:
             while chunk := stream.read(CHUNK):
                 crc, size = zlib.crc32(chunk, crc), size + len(chunk)
         return crc, size

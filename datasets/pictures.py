@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from datasets.files import damaged
 from datasets.types import DataError
@@ -49,7 +49,7 @@ def decode(data: bytes, label: str, recipe: Recipe) -> np.ndarray:
     """A picture's pixels, uint8 `[C, H, W]`; raises `DataError` naming `label` if it cannot be read."""
     with damaged(label), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which no pixel depends on
-        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = _opened(data, label)
         if image.width * image.height > MOST_PIXELS:
             raise DataError(f"{label} has {image.width}x{image.height} pixels, more than {MOST_PIXELS}")
         image.load()
@@ -57,6 +57,15 @@ def decode(data: bytes, label: str, recipe: Recipe) -> np.ndarray:
         pixels = np.asarray(image)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(quantise(pixels, 256, recipe.levels))
+
+
+def _opened(data: bytes, label: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise DataError(f"{label} has more than {MOST_PIXELS} pixels") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"none of {', '.join(FORMATS)}") from None
 
 
 def quantise(pixels: np.ndarray, native: int, levels: int) -> np.ndarray:

@@ -64,5 +64,7 @@ def verify(found: Found, config: Any, settings: RootSettings) -> int:
 
     states = verify_files(found.entry, config, access(settings))
     for name, state in states:
-        print(f"{state:<10} {name}")
+        print(f"{name}: {state}")
+    if not states:
+        print("nothing to verify: this data set comes with the program or from a folder of your own")
     return 0 if all(state in ("ok", "whole") for _, state in states) else 1

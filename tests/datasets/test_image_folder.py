@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -207,6 +208,18 @@ def test_a_corrupt_picture_is_named(load: Any, random_images: Images, place: Pat
     write(place, files)
     message = sentence(load, r"dog/003\.png", path=str(place), in_memory=in_memory)
     assert str(place) in message
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_name_without_a_file_behind_it_is_said(
+    load: Any, random_images: Images, tmp_path: Path, kind: str
+) -> None:
+    odd = write(tmp_path / "pets", pets(random_images)) / "dog" / "zz.png"
+    if kind == "link":
+        odd.symlink_to("nowhere.png")
+    else:
+        os.mkfifo(odd)
+    assert "no file that can be read" in sentence(load, r"zz\.png", path=str(tmp_path / "pets"))
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
