@@ -11,8 +11,10 @@ from typing import Literal
 class ImageConfig:
     """What every image data set can be asked for."""
 
-    batch_size: int = field(metadata={"help": "images per batch", "min": 1})
-    size: int | None = field(metadata={"help": "side in pixels; null keeps the native one", "min": 2})
+    batch_size: int = field(metadata={"help": "images per batch", "min": 1, "max": 65536})
+    size: int | None = field(
+        metadata={"help": "side in pixels; null keeps the native one", "min": 2, "max": 8192}
+    )
     classes: tuple[str, ...] | tuple[int, ...] | None = field(
         metadata={
             "help": "classes to keep, by name or number, in the order of their new labels; null keeps all"
@@ -24,7 +26,11 @@ class ImageConfig:
     limit: int | None = field(metadata={"help": "at most this many images in each part", "min": 1})
     flip: bool = field(metadata={"help": "flip training images left to right with probability 1/2"})
     crop: int = field(
-        metadata={"help": "zero padding of random crops in training, in pixels; 0 is off", "min": 0}
+        metadata={
+            "help": "zero padding of random crops in training, in pixels; 0 is off",
+            "min": 0,
+            "max": 1024,
+        }
     )
     levels: int = field(
         metadata={"help": "grey levels that the images are quantised to", "min": 2, "max": 256}

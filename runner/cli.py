@@ -85,15 +85,19 @@ def sort_words(argv: Sequence[str]) -> Words:
 
 
 def quoted(word: str, multirun: bool = False) -> str:
-    """`key=value` with a value that holds `=`, as the folders of a sweep's jobs do, quoted for Hydra.
+    """`key=value` quoted for Hydra where the value holds `=`, as the folders of a sweep's jobs do, or letters
+    that Hydra does not read by themselves.
 
     In a sweep commas separate values; elsewhere they belong to the value.
     """
     key, _, value = word.partition("=")
-    if "=" not in value or re.search(r"['\"$]|^[\[{]|^\w+\(", value):
+    if re.search(r"['\"$]|^[\[{]|^\w+\(", value):
+        return word
+    plain = re.compile(r"[^=\x80-\U0010ffff]*")
+    if plain.fullmatch(value):
         return word
     parts = value.split(",") if multirun else [value]
-    return f"{key}=" + ",".join(f'"{part}"' if "=" in part else part for part in parts)
+    return f"{key}=" + ",".join(part if plain.fullmatch(part) else f'"{part}"' for part in parts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

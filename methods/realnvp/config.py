@@ -14,9 +14,11 @@ class RealNVPConfig:
         ValueError: where two values contradict each other; single values are checked against the metadata.
     """
 
-    n_scale: int = field(metadata={"help": "scales of the multi-scale stack", "min": 1})
-    blocks: int = field(metadata={"help": "residual blocks of every s/t network", "min": 0})
-    width: int = field(metadata={"help": "feature maps of the s/t networks at the finest scale", "min": 1})
+    n_scale: int = field(metadata={"help": "scales of the multi-scale stack", "min": 1, "max": 16})
+    blocks: int = field(metadata={"help": "residual blocks of every s/t network", "min": 0, "max": 1000})
+    width: int = field(
+        metadata={"help": "feature maps of the s/t networks at the finest scale", "min": 1, "max": 4096}
+    )
     coupling: Literal["affine", "additive"] = field(
         metadata={"help": "affine couplings, or NICE's additive ones with one learned diagonal scale"}
     )
@@ -53,10 +55,16 @@ class RealNVPConfig:
         }
     )
     eval_dequant_samples: int = field(
-        metadata={"help": "noise draws K of the importance bound at evaluation; 1 is the paper's", "min": 1}
+        metadata={
+            "help": "noise draws K of the importance bound at evaluation; 1 is the paper's",
+            "min": 1,
+            "max": 100000,
+        }
     )
-    eval_seed: int = field(metadata={"help": "seed of the dequantisation noise at evaluation", "min": 0})
-    samples: int = field(metadata={"help": "images in a figure of samples", "min": 1})
+    eval_seed: int = field(
+        metadata={"help": "seed of the dequantisation noise at evaluation", "min": 0, "max": 2**63 - 1}
+    )
+    samples: int = field(metadata={"help": "images in a figure of samples", "min": 1, "max": 65536})
     temperatures: tuple[float, ...] = field(
         metadata={"help": "standard deviations of the prior in the temperature grid"}
     )

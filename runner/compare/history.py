@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.compare.load import Run, read_rows
+from runner.compare.load import Run, number, read_rows
 
 Numbers = NDArray[np.float64]
 
@@ -36,7 +36,11 @@ def _alike(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _floats(values: list[Any]) -> Numbers:
+    """The values [N] as numbers, NaN for those that are none."""
     try:
-        return np.array(values, dtype=np.float64)
+        found = np.array(values, dtype=np.float64)
+        if found.ndim == 1:
+            return found
     except (TypeError, ValueError, OverflowError):
-        return np.array([value if type(value) is float else np.nan for value in values], dtype=np.float64)
+        pass
+    return np.array([np.nan if (known := number(value)) is None else known for value in values])

@@ -52,7 +52,7 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        return _number(self.result.get("seconds"))
+        return number(self.result.get("seconds"))
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def steps(self) -> int | None:
-        steps = _number(self.result.get("steps"))
+        steps = number(self.result.get("steps"))
         return self._last[0] if steps is None else int(steps)
 
     @cached_property
@@ -82,7 +82,7 @@ class Run:
         last: dict[str, float] = {}
         steps: int | None = None
         for row in chain.from_iterable(read_rows(self.folder / "metrics.jsonl", self.warnings)):
-            step = _number(row.pop("step", None))
+            step = number(row.pop("step", None))
             steps = steps if step is None else max(steps or 0, int(step))
             last.update(_numbers(row))
         return steps, last
@@ -165,11 +165,15 @@ def _read_json(path: Path, warnings: list[str]) -> dict[str, Any]:
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
-    pairs = ((name, _number(value)) for name, value in row.items())
+    pairs = ((name, number(value)) for name, value in row.items())
     return {name: value for name, value in pairs if value is not None}
 
 
-def _number(value: Any) -> float | None:
-    if type(value) not in (int, float) or not math.isfinite(value):
+def number(value: Any) -> float | None:
+    """The value if it is a finite number, None otherwise."""
+    if type(value) not in (int, float):
         return None
-    return float(value)
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

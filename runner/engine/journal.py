@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import math
 import os
 import socket
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from runner.atomic import write_bytes
+from runner.errors import ConfigError
 
+log = logging.getLogger("reclaim")
 Position = dict[str, int]
 METRICS = "metrics.jsonl"
 
@@ -207,6 +210,9 @@ class Events:
         return _synced(self._file)
 
     def rewind(self, position: int) -> None:
+        if _size(self._file) < position:
+            log.warning("the event file was lost or cut; its earlier curves are in %s alone", METRICS)
+            position = 0
         _cut(self._file, position)
         if position == 0:
             self._begin()
@@ -225,9 +231,15 @@ def _synced(file: BinaryIO) -> int:
     return file.tell()
 
 
-def _cut(file: BinaryIO, position: int) -> None:
+def _size(file: BinaryIO) -> int:
     file.flush()
-    if file.seek(0, os.SEEK_END) < position:
-        raise OSError(f"{file.name} is shorter than its checkpoint says; it was changed by something else")
+    return file.seek(0, os.SEEK_END)
+
+
+def _cut(file: BinaryIO, position: int) -> None:
+    if _size(file) < position:
+        raise ConfigError(
+            f"{file.name} is shorter than its checkpoint says; it was changed by something else"
+        )
     file.truncate(position)
     file.seek(position)

@@ -28,13 +28,14 @@ def main(words: list[str]) -> int:
     place = Path(words[0]).expanduser()
     if not place.is_dir():
         raise ConfigError(f"run resume {place}: there is no such folder")
+    composed = composed_of(place, words[1:])
     result = folder.read_result(place)
     if result is not None and result["status"] == "completed":
         print(f"{place} is completed; nothing to do")
         return 0
     from runner.start import start
 
-    return start(composed_of(place, words[1:]), place)
+    return start(composed, place)
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

@@ -37,6 +37,7 @@ SENTENCES = {
     "task=evaluate": ["task=evaluate", "checkpoint=DIR"],
     "task=evaluate checkpoint=null": ["task=evaluate", "checkpoint=DIR"],
     "device=cpu:": ["device=cpu:", "cuda:N"],
+    "device=cuda:²": ["device=cuda:²", "cuda:N"],
     "outputs=": ["outputs", "empty"],
     "threads=2147483647": ["threads=2147483647", "at most 1024"],
     "seed=1" + 400 * "0": ["seed=1", "out of range"],
@@ -105,6 +106,7 @@ def test_a_file_cannot_reach_hydras_own_settings(
 def test_a_value_with_an_equals_sign_needs_no_quotes() -> None:
     assert cli.quoted("checkpoint=a/seed=1,lr=2") == 'checkpoint="a/seed=1,lr=2"'
     assert cli.quoted("checkpoint=a/seed=1,b", multirun=True) == 'checkpoint="a/seed=1",b'
+    assert cli.quoted("outputs=ü,b") == 'outputs="ü,b"'
     for word in ("seed=1", "a={b=c}", "a=[b=c]", "a='b=c'", 'a="b=c"', "a=sort(1,reverse=true)", "~a"):
         assert cli.quoted(word) == word
     words = cli.sort_words(["-m", "checkpoint=a/seed=1,b/seed=2"])

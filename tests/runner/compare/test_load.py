@@ -87,6 +87,21 @@ def test_history_equals_a_plain_reading_line_by_line(write_run: Any) -> None:
         np.testing.assert_array_equal(np.stack([steps, values], axis=1), np.array(plain))
 
 
+def test_lines_without_a_usable_number_make_no_curve(write_run: Any) -> None:
+    folder = write_run("a", rows=[])
+    lines = [
+        '{"step": "x", "a": [1]}',
+        '{"step": 1, "a": [1]}',
+        '{"step": 1, "a": {}}',
+        '{"step": 1, "a": 1' + 400 * "0" + "}",
+        '{"step": 2, "b": 3}',
+    ]
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    assert {key: value[1].tolist() for key, value in read_history(load_run(folder)).items()} == {
+        ("", "b"): [3]
+    }
+
+
 def test_stages_and_infinite_values_are_kept_apart_and_out(write_run: Any) -> None:
     folder = write_run("a", rows=[])
     lines = [

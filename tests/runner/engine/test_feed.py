@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from datasets.types import DataError
 from runner.engine.feed import Feed
 from runner.engine.seeding import Stream
 
@@ -87,3 +88,33 @@ def test_a_signal_to_the_group_does_not_end_workers(number: int) -> None:
         os.kill(worker.pid, number)
     found += list(batches)
     assert torch.equal(torch.stack(found), torch.stack(list(steps(0))))
+
+
+class Broken(Split):
+    """Items of which the last cannot be read."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.error = error
+
+    def batch(self, indices: Tensor) -> Tensor:
+        if 9 in indices:
+            raise self.error("no. 9 is damaged")
+        return indices
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("error", [DataError, ZeroDivisionError])
+def test_what_fails_in_a_worker_fails_here_and_leaves_no_worker(workers: int, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"no\. 9 is damaged") as caught:
+        list(Feed(CPU, workers).batches(Broken(error), 4))
+    if error is DataError:
+        assert str(caught.value) == "no. 9 is damaged"
+    assert not multiprocessing.active_children()
+
+
+def test_a_long_run_needs_no_list_of_its_steps() -> None:
+    stage: Any = Noisy()
+    batches = Feed(CPU, 1).steps(stage, Stream(1, "stage", "batch"), 0, 10**10, False)
+    assert next(batches)[0] == 0
+    batches.close()
+    assert not multiprocessing.active_children()
