@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -215,7 +216,7 @@ def test_a_lost_reader_costs_no_run(sweep: bool, tmp_path: Path) -> None:
 def test_names_that_the_terminal_cannot_show(tmp_path: Path) -> None:
     line = command(*SMALL, "trainer.steps=2", f"outputs={tmp_path}/ü")
     root = Path(__file__).resolve().parents[2]
-    odd = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "HOME": str(tmp_path)}
+    odd = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     done = subprocess.run(["bash", "-c", line], cwd=root, env=odd, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert b"Traceback" not in done.stderr
