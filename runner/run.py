@@ -98,7 +98,7 @@ def _prepare(composed: Composed, stop: StopRequest) -> Context:
         stop=stop,
         cache=Path(root.data.cache).expanduser(),
         numerics=device.numerics(where, root.precision, root.compile, threads),
-        smaller=_smaller(composed.choices),
+        smaller=_smaller(composed),
         checkpoint=None if root.checkpoint is None else Path(root.checkpoint).expanduser(),
     )
 
@@ -109,13 +109,16 @@ def _workers(given: int | None, data: Any) -> int:
     return device.cores() if given is None else given
 
 
-def _smaller(choices: dict[str, str]) -> tuple[str, ...]:
-    method = choices["method"]
-    if choices["experiment"].startswith(f"{method}/"):
+def _smaller(composed: Composed) -> tuple[str, ...]:
+    """Words that choose settings for a laptop: those made for the data set, or else all with it."""
+    method, dataset = composed.choices["method"], composed.choices["dataset"]
+    if composed.choices["experiment"].startswith(f"{method}/"):
         return ()
-    return tuple(
-        f"{method}/{path.stem}" for path in sorted((CONF / "experiment" / method).glob("*_cpu.yaml"))
-    )
+    files = sorted((CONF / "experiment" / method).glob("*_cpu.yaml"))
+    own = [file for file in files if f"override /dataset: {dataset}\n" in file.read_text(encoding="utf-8")]
+    where = [word for word in composed.overrides if word.startswith(("data.", "dataset.path="))]
+    words = where if own else [f"dataset={dataset}", *where]
+    return tuple(" ".join([f"experiment={method}/{file.stem}", *words]) for file in own or files)
 
 
 def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, began: float) -> Outcome:

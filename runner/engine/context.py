@@ -21,7 +21,7 @@ class Context:
 
     Attributes:
         numerics: what changes bits beside the settings: versions, threads, device, precision, compilation.
-        smaller: names of experiments that fit a laptop, named when a run will take long.
+        smaller: words that choose settings for a laptop, said when a run will take long.
         checkpoint: folder of the finished run given by `checkpoint=`.
     """
 

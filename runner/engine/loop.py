@@ -135,6 +135,7 @@ class Training:
                     self._after_step(began, progress)
             finally:
                 progress.close()
+                estimate.close()
                 del batches  # ends worker processes before anything else happens
 
     def _strict(self) -> AbstractContextManager[Any]:
