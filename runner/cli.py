@@ -149,19 +149,10 @@ def dispatch(argv: list[str]) -> int:
         print(f"reclaim {version('reclaim')}")
         return 0
     if argv[0] in ("-sc", "--shell-completion"):
+        from runner.verbs.complete import complete
+
         return complete(argv)
     return run(sort_words(argv))
-
-
-def complete(argv: list[str]) -> int:
-    """Shell completion, which is Hydra's."""
-    import hydra
-
-    from runner.registry import CONF
-
-    sys.argv = ["run", *argv]
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(lambda config: None)()
-    return 0
 
 
 def run(words: Words) -> int:

@@ -99,6 +99,7 @@ def footer(outcome: Outcome) -> None:
         log.info("stopped and saved; go on with: run resume %s", outcome.folder)
     else:
         log.info("curves:   tensorboard --logdir %s", outcome.folder)
-        pictures = sorted(((outcome.folder or Path()) / "figures").glob("*.png"))
-        if pictures:
-            log.info("pictures: %s (%s)", pictures[0].parent, ", ".join(path.stem for path in pictures))
+        drawn = sorted(((outcome.folder or Path()) / "figures").glob("*.*"))
+        if drawn:
+            names = (path.stem if path.suffix == ".png" else path.name for path in drawn)
+            log.info("pictures: %s (%s)", drawn[0].parent, ", ".join(names))

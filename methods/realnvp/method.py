@@ -205,16 +205,18 @@ class DensityStage(TrainStage):
 
     @torch.no_grad()
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
-        """`task=sample`: writes `samples.npy` (uint8 `[N, C, H, W]`) and `samples.png`.
+        """`task=sample`: writes `figures/samples.npy` (uint8 `[N, C, H, W]`) and `figures/samples.png`.
 
-        Returns the share of pixels that had to be clipped.
+        Returns `sample/clipped`, the share of pixels that lay outside of the grey levels and were clipped.
         """
         generator = torch.Generator(self.inputs.device).manual_seed(inputs.seed)
         with self._evaluating(generator):
             y = self.flow.sample(self._normal(self.config.samples, generator))
-        numpy.save(work.dir / "samples.npy", self.logit.inverse(y).cpu().numpy(), allow_pickle=False)
+        place = work.dir / "figures"
+        place.mkdir(exist_ok=True)
+        numpy.save(place / "samples.npy", self.logit.inverse(y).cpu().numpy(), allow_pickle=False)
         picture = self._picture(y, max(1, round(self.config.samples**0.5)))
-        Image.fromarray(picture.numpy()).save(work.dir / "samples.png")
+        Image.fromarray(picture.numpy()).save(place / "samples.png")
         return {"sample/clipped": self.logit.clipped(y).mean()}
 
     def diagnose(self, batch: ImageBatch) -> str | None:

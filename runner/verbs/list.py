@@ -22,6 +22,9 @@ def main(words: list[str]) -> int:
     for word in asked:
         if word not in SECTIONS:
             raise ConfigError(f"run list {word}: there is no such list{nearest(word, SECTIONS)}")
+    for word in words:
+        if "=" in word and not word.startswith("methods.path="):
+            raise ConfigError(f"run list {word}: only methods.path=[DIR] changes what there is to choose")
     composer = Composer([word for word in words if "=" in word])
     for section in asked or SECTIONS:
         print(f"{section}:")

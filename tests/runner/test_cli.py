@@ -65,6 +65,7 @@ SENTENCES = {
     "resume /nowhere": ["/nowhere"],
     "data fetch mnis": ["mnis", "did you mean mnist"],
     "data fech mnist": ["fech", "fetch"],
+    "list a=1": ["list a=1", "methods.path"],
     "list methds": ["methds", "methods"],
 }
 

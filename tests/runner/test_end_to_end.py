@@ -120,12 +120,12 @@ def test_more_samples_of_a_finished_run(finished: tuple[Path, str], run: Run, tm
     done = run("task=sample", f"checkpoint={folder}", "method.samples=9", f"outputs={tmp_path}")
     assert done.returncode == 0, done.stderr
     made = only_folder(tmp_path)
-    samples = numpy.load(made / "samples.npy", allow_pickle=False)
+    samples = numpy.load(made / "figures" / "samples.npy", allow_pickle=False)
     assert samples.shape == (9, 1, 8, 8)
     assert samples.dtype == numpy.uint8
     assert samples.max() < 17
     assert len(numpy.unique(samples.reshape(9, -1), axis=0)) == 9
-    assert Image.open(made / "samples.png").size == (3 * 65 + 1, 3 * 65 + 1)
+    assert Image.open(made / "figures" / "samples.png").size == (3 * 65 + 1, 3 * 65 + 1)
     assert 0 <= json.loads((made / "result.json").read_text())["metrics"]["sample/clipped"] <= 1
 
 
