@@ -55,7 +55,9 @@ class DebugSettings:
     """What the debug presets switch; all off in an ordinary run."""
 
     overfit: bool = field(metadata={"help": "train on one fixed batch"})
-    nan: bool = field(metadata={"help": "check every tensor of every step, with autograd's anomaly mode"})
+    nan: bool = field(
+        metadata={"help": "look at every operation of every step for the first NaN or infinity"}
+    )
     profile: bool = field(metadata={"help": "profile some steps and write a table and a trace"})
 
 

@@ -43,16 +43,18 @@ def first_bad(tracked: Mapping[str, Any], batch: Any = None, metrics: Mapping[st
     for name, value in (metrics or {}).items():
         if not is_finite(torch.as_tensor(value)):
             return f"first bad tensor: {name}, computed from a finite batch and finite parameters"
-    return "first bad tensor: the loss; batch and parameters are finite; debug=nan names the operation"
+    return "first bad tensor: the loss; batch and parameters are finite"
+
+
+def bad_state(tracked: Mapping[str, Any]) -> str | None:
+    """Names the first parameter or buffer that is not finite; None if all are."""
+    return next((name for name, tensor in state_tensors(tracked) if not is_finite(tensor)), None)
 
 
 def check_state(tracked: Mapping[str, Any], step: int) -> None:
     """Raises `NotFinite` if a parameter or buffer is not finite, so that no checkpoint is made of it."""
-    for name, tensor in state_tensors(tracked):
-        if not is_finite(tensor):
-            raise NotFinite(
-                f"step {step}: the update left numbers that are not finite; first bad tensor: {name}"
-            )
+    if bad := bad_state(tracked):
+        raise NotFinite(f"step {step}: the update left numbers that are not finite; first bad tensor: {bad}")
 
 
 def fingerprints(tracked: Mapping[str, Any]) -> dict[str, int]:

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from runner.engine.profiling import Profiler
 from runner.engine.progress import Progress, number
 from runner.engine.seeding import Stream
 from runner.engine.update import Updater
+from runner.engine.watch import Watch, watching
 from runner.errors import ConfigError, NotFinite, Stopped
 
 log = logging.getLogger("reclaim")
@@ -85,6 +86,7 @@ class Training:
         self.evaluator = Evaluator(stage, context.seed, self.averages, context.stop.check)
         self.window: dict[str, list[Any]] = {}
         self._bad: Tensor | None = None
+        self._watch = Watch() if context.debug.nan else None
         if context.compile:
             for module in modules.values():
                 module.compile()
@@ -123,7 +125,8 @@ class Training:
         noise = Stream(context.seed, self.stage.name, "step")
         progress = Progress(self.label, state.step, self.length)
         estimate = Estimate(self.length - state.step, context)
-        with Profiler(context.debug.profile, self.folder.parent / "figures") as profiler, self._strict():
+        profiler = Profiler(context.debug.profile, self.folder.parent / "figures")
+        with profiler, watching(self._watch):
             try:
                 while state.step < self.length and not state.finished:
                     batch = next(batches)
@@ -138,29 +141,35 @@ class Training:
                 estimate.close()
                 del batches  # ends worker processes before anything else happens
 
-    def _strict(self) -> AbstractContextManager[Any]:
-        return torch.autograd.set_detect_anomaly(True) if self.context.debug.nan else nullcontext()
-
     def _step(self, batch: Any) -> None:
         stage, step = self.stage, self.state.step
         for name, rate in stage.rates(step).items():
             for group in stage.tracked[name].param_groups:
                 group["lr"] = rate
+        if self._watch is not None:
+            self._watch.clear()
         metrics: Mapping[str, Any] = {}
         try:
             metrics = stage.step(batch, self.update, step)
             self._collect(metrics)
-            if self.context.debug.nan:
-                guard.check_state(stage.tracked, step + 1)
+            if self._watch is not None and guard.bad_state(stage.tracked):
+                raise NotFinite("the update left numbers that are not finite")
         except NotFinite as error:
-            where = stage.diagnose(batch)
-            place = f"; first bad layer: {where}" if where else ""
-            raise NotFinite(
-                f"step {step + 1}: {error}; {guard.first_bad(stage.tracked, batch, metrics)}{place}"
-            ) from None
+            raise NotFinite(f"step {step + 1}: {error}; {self._cause(batch, metrics)}") from None
         if self.averages is not None:
             self.averages.update()
         self.state.step += 1
+
+    def _cause(self, batch: Any, metrics: Mapping[str, Any]) -> str:
+        """What is known of where the numbers of this step stopped being finite."""
+        operation = "debug=nan names the operation" if self._watch is None else self._watch.first
+        layer = self.stage.diagnose(batch)
+        found = [
+            guard.first_bad(self.stage.tracked, batch, metrics),
+            f"first bad layer: {layer}" if layer else "",
+            operation,
+        ]
+        return "; ".join(filter(None, found))
 
     def _collect(self, metrics: Mapping[str, Any]) -> None:
         """Adds a step's metrics to the window; a CPU looks at them at once, else a bad step is marked."""

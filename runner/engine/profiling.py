@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
 
@@ -16,7 +17,9 @@ class Profiler:
         self._profile: profile | None = None
         if enabled:
             plan = schedule(wait=5, warmup=5, active=20, repeat=1)
-            activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
+            activities = [ProfilerActivity.CPU]
+            if torch.cuda.is_available():
+                activities.append(ProfilerActivity.CUDA)
             self._profile = profile(activities=activities, schedule=plan, on_trace_ready=self._write)
 
     def _write(self, result: profile) -> None:
