@@ -18,6 +18,7 @@ $(BIN)/.dev: $(BIN)/.installed
 
 demo: $(BIN)/.installed  ## Real NVP on the embedded digits, about a minute
 	$(BIN)/run method=realnvp dataset=digits experiment=realnvp/demo outputs=$(DEMO_OUT)
+	@echo "next:     source $(VENV)/bin/activate; run --help"
 
 test: $(BIN)/.dev  ## the quick tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest

@@ -1,6 +1,6 @@
 """What the loop costs over a loop written by hand: same model, data, shuffling and logging interval.
 
-    python benchmarks/overhead.py [steps] [repeats]
+    python -m benchmarks.overhead
 
 Both train the same small network on the same batches and write its mean loss to a JSON file every 50 steps.
 Prints the milliseconds that a step of each takes (median over interleaved repeats, one process, one thread)
@@ -9,9 +9,9 @@ and their difference.
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -117,17 +117,22 @@ def by_runner(data: Data, steps: int, folder: Path) -> float:
     return saved[-1] - began
 
 
-def main(steps: int = 2000, repeats: int = 7) -> None:
+def main() -> None:
+    """Prints the time of a step of each, and their difference."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     data = Data(
         torch.randn(10_000, 64, generator=generator), torch.randint(10, (10_000,), generator=generator)
     )
     hand, ours = [], []
-    for _ in range(repeats):
+    for _ in range(options.repeats):
         for seconds, loop in ((hand, by_hand), (ours, by_runner)):
             with tempfile.TemporaryDirectory() as folder:
-                seconds.append(1000 * loop(data, steps, Path(folder)) / steps)
+                seconds.append(1000 * loop(data, options.steps, Path(folder)) / options.steps)
     extra = statistics.median(b - a for a, b in zip(hand, ours, strict=True))
     print(f"by hand  {statistics.median(hand):.3f} ms a step")
     print(f"runner   {statistics.median(ours):.3f} ms a step")
@@ -135,4 +140,4 @@ def main(steps: int = 2000, repeats: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

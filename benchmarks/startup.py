@@ -1,12 +1,13 @@
 """How soon the command answers, against a bare Hydra application: help, a config error, completion.
 
-    python benchmarks/startup.py [repeats]
+    python -m benchmarks.startup
 
 Each pair is run in turn, in fresh processes; prints the median ratio of wall times (bound: 1.5).
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -47,7 +48,11 @@ def seconds(command: list[str], folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def main(repeats: int = 7) -> None:
+def main() -> None:
+    """Prints both times and their ratio for each case."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    repeats = parser.parse_args().repeats
     run = str(Path(sys.executable).parent / "run")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,4 +67,4 @@ def main(repeats: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

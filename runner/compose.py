@@ -22,7 +22,7 @@ from runner import schema
 from runner.api import MethodEntry, Source
 from runner.errors import ConfigError, nearest
 from runner.registry import CONF, Found, Registry
-from runner.settings import GROUPS, RootSettings, flat
+from runner.settings import GROUPS, RootSettings, TrainerSettings, flat
 
 OPTIONAL = ("preset", "experiment", "debug")
 ALLOWED_HYDRA = ("hydra/launcher", "hydra.launcher.")
@@ -134,16 +134,19 @@ class Composer:
             raise ConfigError(explain(first, words, self)) from first
 
     def _tree(self, words: Sequence[str]) -> DictConfig:
-        places = self.config_dirs + self.registry.conf_folders(self.installed)
+        places = self.places(self.installed)
         search = [f"hydra.searchpath=[{','.join(_quoted(place) for place in places)}]"] if places else []
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
             return hydra_compose("config", [*words, *search], return_hydra_config=True)
 
+    def places(self, installed: bool) -> list[Path]:
+        """Folders of YAML besides the project's own."""
+        return self.config_dirs + self.registry.conf_folders(installed)
+
     def options(self, group: str, installed: bool = True) -> list[str]:
         """The names that can be chosen in `group`, from the YAML files that are there."""
-        places = (CONF, *self.config_dirs, *self.registry.conf_folders(installed))
-        homes = [place / group for place in places]
+        homes = [place / group for place in (CONF, *self.places(installed))]
         names = {
             f.relative_to(home).with_suffix("").as_posix() for home in homes for f in home.rglob("*.yaml")
         }
@@ -157,11 +160,16 @@ class Composer:
         if choices["preset"] not in (presets := self.options("preset", self.installed)):
             _refuse_preset(choices["preset"], words, presets)
             choices["preset"] = "none"
-        return checked(plain(tree), choices, tuple(words), self.registry)
+        try:
+            return checked(plain(tree), choices, tuple(words), self.registry)
+        except ConfigError as error:
+            from runner.origin import located
+
+            raise ConfigError(located(str(error), words, choices, self.places(self.installed))) from None
 
     def _refuse_hydra(self, tree: DictConfig) -> None:
         """Files of the user's cannot reach Hydra's own settings, some of which name code to call."""
-        if not self.config_dirs and not self.registry.conf_folders(self.installed):
+        if not self.places(self.installed):
             return  # the project's own files set none
         words = [word for word in self.words if word.lstrip("+~").startswith(ALLOWED_HYDRA)]
         given, plain = (_hydra_values(one) for one in (tree, self._tree(words)))
@@ -241,11 +249,12 @@ def checked(
 ) -> Composed:
     """Settings from plain values, as composed now or as saved with a run; raises `ConfigError`."""
     rest = {key: value for key, value in config.items() if key not in ("method", "dataset")}
+    schema.build(TrainerSettings, rest.get("trainer", {}), "trainer", "conf/trainer/default.yaml")
     root = schema.build(RootSettings, _with_paths(rest, registry), "", "conf/config.yaml")
     method, dataset = registry.method(choices["method"]), registry.dataset(choices["dataset"])
     method_config = method_settings(method, config.get("method", {}))
-    file = f"conf/dataset/{choices['dataset']}.yaml"
-    dataset_config = schema.build(dataset.entry.config, config.get("dataset", {}), "dataset", file)
+    node = config.get("dataset", {})
+    dataset_config = schema.build(dataset.entry.config, node, "dataset", dataset.yaml("dataset"))
     composed = Composed(
         {**config, **_with_paths(rest, registry)},
         choices, overrides, root, method, method_config, dataset, dataset_config, registry,
@@ -257,7 +266,7 @@ def checked(
 def method_settings(method: Found, node: Any) -> Any:
     """The method's dataclass from its node; raises `ConfigError`."""
     entry: MethodEntry = method.entry
-    return schema.build(method.refer(entry.config), node, "method", f"conf/method/{entry.name}.yaml")
+    return schema.build(method.refer(entry.config), node, "method", method.yaml("method"))
 
 
 def _with_paths(config: dict[str, Any], registry: Registry) -> dict[str, Any]:

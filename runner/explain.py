@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.errors import ConfigError, nearest
+from runner.origin import file_of
 from runner.settings import flat
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
     choices = known.pop("", {})
     group = key.partition(".")[0].partition("@")[0]
     if group in choices and choices[group] not in ("None", "none"):
-        file = f"conf/{group}/{choices[group]}.yaml"
+        file = file_of(group, choices[group], composer.places(composer.installed))
     else:
         file = "conf/config.yaml"
     tail = {name.rpartition(".")[2]: name for name in known}

@@ -38,6 +38,13 @@ class Found:
         module, _, name = reference.partition(":")
         return getattr(importlib.import_module(module, self.package), name)
 
+    def yaml(self, group: str) -> str:
+        """The file of its settings, as a message names it."""
+        home = Path(sys.modules[self.package].__file__ or "").parent
+        file = f"conf/{group}/{self.entry.name}.yaml"
+        there = (folder / file for folder in (home, home.parent) if (folder / file).is_file())
+        return shown(next(there, ROOT / file))
+
 
 @dataclass
 class Registry:
@@ -104,6 +111,14 @@ class Registry:
         if kind not in entry.provides:
             raise ConfigError(f"method {name} makes no {kind}{nearest(kind, entry.provides)}")
         return entry.provides[kind]
+
+
+def shown(path: Path) -> str:
+    """`path` as a message names it: from the project's root or the current folder if it lies below."""
+    for home in (ROOT, Path.cwd()):
+        if path.is_relative_to(home):
+            return path.relative_to(home).as_posix()
+    return str(path)
 
 
 def _pick(what: str, name: str, table: Any) -> Found:

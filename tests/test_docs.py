@@ -22,7 +22,7 @@ def test_extending_works_word_by_word(run: Run, tmp_path: Path) -> None:  # noqa
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(body)
-    assert len(list(tmp_path.rglob("*.*"))) == 4
+    assert len(list(tmp_path.rglob("*.*"))) == 8
     commands = blocks(text, "sh")[0].splitlines()
     assert len(commands) == 3
     for command in commands:
@@ -38,6 +38,14 @@ def test_extending_works_word_by_word(run: Run, tmp_path: Path) -> None:  # noqa
     assert run("resume", str(folder), cwd=tmp_path).returncode == 0
     assert (folder / "result.json").is_file()
     assert run("task=evaluate", f"checkpoint={folder}", cwd=tmp_path).returncode == 0
+    for command in blocks(text, "sh")[1].splitlines():
+        done = run(*shlex.split(command)[1:], "threads=1", "outputs=stripes", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    (error,) = [
+        json.loads(path.read_text())["metrics"]["test/error"]
+        for path in (tmp_path / "stripes" / "softmax-stripes").rglob("result.json")
+    ]
+    assert error < 0.02
 
 
 def test_every_link_and_file_that_a_document_names_is_there() -> None:

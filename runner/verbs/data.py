@@ -35,8 +35,7 @@ def main(words: list[str]) -> int:
     config = plain(tree)
     root = {key: value for key, value in config.items() if key not in ("method", "dataset")}
     settings = schema.build(RootSettings, root, "", "conf/config.yaml")
-    file = f"conf/dataset/{words[1]}.yaml"
-    chosen = schema.build(found.entry.config, config["dataset"], "dataset", file)
+    chosen = schema.build(found.entry.config, config["dataset"], "dataset", found.yaml("dataset"))
     return fetch(found, chosen, settings) if words[0] == "fetch" else verify(found, chosen, settings)
 
 
