@@ -10,13 +10,13 @@ from torch.profiler import ProfilerActivity, profile, schedule
 
 
 class Profiler:
-    """Profiles steps 10 to 29 of a stage into `profile.txt` and `profile.json`; does nothing when off."""
+    """Profiles steps 11 to 15 of a stage into `profile.txt` and `profile.json`; does nothing when off."""
 
     def __init__(self, enabled: bool, folder: Path) -> None:
         self.folder = folder
         self._profile: profile | None = None
         if enabled:
-            plan = schedule(wait=5, warmup=5, active=20, repeat=1)
+            plan = schedule(wait=5, warmup=5, active=5, repeat=1)
             activities = [ProfilerActivity.CPU]
             if torch.cuda.is_available():
                 activities.append(ProfilerActivity.CUDA)
