@@ -20,6 +20,11 @@ VERBS = {
     "resume": ("runner.verbs.resume", "go on with a run that was stopped or killed"),
     "data": ("runner.verbs.data", "fetch or verify a data set"),
 }
+PATHS = ("checkpoint", "outputs", "data.root", "data.mirror", "data.cache", "dataset.path")
+ODD = r".*[=~()#&;!^<>`\x80-\U0010ffff]"
+FUNCTION = re.compile(
+    r"(choice|range|interval|glob|sort|shuffle|tag|extend_list|str|int|float|bool|json_str)\("
+)
 HELP = """\
 run - run the paper, re-test the claim
 
@@ -85,19 +90,17 @@ def sort_words(argv: Sequence[str]) -> Words:
 
 
 def quoted(word: str, multirun: bool = False) -> str:
-    """`key=value` quoted for Hydra where the value holds `=`, as the folders of a sweep's jobs do, or letters
-    that Hydra does not read by themselves.
+    """`key=value` quoted for Hydra where the value is a path, or holds what Hydra does not read by itself:
+    `=`, as the folders of a sweep's jobs do, letters beyond ASCII, `~` and the like.
 
     In a sweep commas separate values; elsewhere they belong to the value.
     """
     key, _, value = word.partition("=")
-    if re.search(r"['\"$]|^[\[{]|^\w+\(", value):
-        return word
-    plain = re.compile(r"[^=\x80-\U0010ffff]*")
-    if plain.fullmatch(value):
+    if re.search(r"['\"$]|^[\[{]", value) or FUNCTION.match(value) or value in ("", "null"):
         return word
     parts = value.split(",") if multirun else [value]
-    return f"{key}=" + ",".join(part if plain.fullmatch(part) else f'"{part}"' for part in parts)
+    odd = re.compile(".*" if key in PATHS and not multirun else ODD)
+    return f"{key}=" + ",".join(f'"{part}"' if odd.match(part) else part for part in parts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

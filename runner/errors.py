@@ -23,6 +23,11 @@ class Stopped(Exception):
         self.exit_code = 128 + signal_number
 
 
+class BadMethod(Exception):
+    """A method or data set that does not keep the contract of `runner/api.py` or `datasets/types.py`; the
+    message names it, its file and what is wanted."""
+
+
 class NotFinite(Exception):
     """A loss, gradient or parameter became NaN or infinite; the message names the step and the first bad
     tensor."""
@@ -35,13 +40,15 @@ def os_sentence(error: OSError) -> str:
     return f"{error.strerror or error}{where}{remedy}"
 
 
-def nearest(name: str, names: Iterable[str], most: int = 3) -> str:
-    """Ends a sentence with the valid names nearest to `name`, or with all of them where they are few."""
+def nearest(name: str, names: Iterable[str], most: int = 3, only_close: bool = False) -> str:
+    """Ends a sentence with the valid names nearest to `name`, or else with the first of all."""
     known = sorted(set(names))
     if not known:
         return ""
     close = difflib.get_close_matches(name, known, n=most, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(close)}?"
+    if only_close:
+        return ""
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
     return f"; known are {shown}"

@@ -18,15 +18,15 @@ from runner import console, device, folder
 from runner.access import access
 from runner.api import Stage, TrainStage
 from runner.compose import Composed
-from runner.engine import store
+from runner.engine import contract, store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context
-from runner.engine.evaluation import Evaluator, finite, floats
+from runner.engine.evaluation import Evaluator, finite
 from runner.engine.feed import Feed
 from runner.engine.journal import Journal
 from runner.engine.ledger import Ledger
 from runner.engine.pipeline import Pipeline
-from runner.errors import DISK_TROUBLE, ConfigError, NotFinite, Stopped, os_sentence
+from runner.errors import DISK_TROUBLE, BadMethod, ConfigError, NotFinite, Stopped, os_sentence
 from runner.registry import CONF
 from runner.signals import StopRequest
 from runner.verbs.evaluate import run_of
@@ -59,9 +59,16 @@ def load_data(composed: Composed) -> Any:
     """The data that the method needs; raises `ConfigError` saying what is missing and where it comes from."""
     loader: Callable[..., Any] = composed.dataset.refer(composed.dataset.entry.load)
     try:
-        return loader(composed.dataset_config, access(composed.root), composed.method.entry.needs)
+        data = loader(composed.dataset_config, access(composed.root), composed.method.entry.needs)
     except DataError as error:
         raise ConfigError(str(error)) from error
+    missing = [part for part in ("train", "validation", "test", "checksum") if not hasattr(data, part)]
+    if missing:
+        raise ConfigError(
+            f"dataset={composed.choices['dataset']}: {composed.dataset.entry.load} returned "
+            f"{type(data).__name__}, which has no {' or '.join(missing)}"
+        )
+    return data
 
 
 def execute(composed: Composed, stop: StopRequest, place: Path | None = None) -> Outcome:
@@ -162,7 +169,7 @@ def _caught(outcome: Outcome) -> Iterator[None]:
         outcome.status, outcome.code, outcome.error = "stopped", stopped.exit_code, str(stopped)
     except (ConfigError, DataError) as error:
         _failed(outcome, 2, str(error))
-    except (NotFinite, MemoryError, torch.OutOfMemoryError) as error:
+    except (BadMethod, NotFinite, MemoryError, torch.OutOfMemoryError) as error:
         _failed(outcome, 1, str(error) or "out of memory")
     except OSError as error:
         _failed(outcome, 2 if error.errno in DISK_TROUBLE else 1, os_sentence(error))
@@ -195,8 +202,10 @@ def _do_task(composed: Composed, context: Context, place: Path, outcome: Outcome
 
 def _train(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
     pipeline = Pipeline(composed, context, place, journal, Ledger(place))
-    outcome.metrics = pipeline.train()
-    outcome.steps, outcome.parameters = pipeline.steps, pipeline.parameters
+    try:
+        outcome.metrics = pipeline.train()
+    finally:
+        outcome.steps, outcome.parameters = pipeline.steps, pipeline.parameters
 
 
 def _look(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
@@ -212,7 +221,8 @@ def _look(composed: Composed, context: Context, place: Path, journal: Journal, o
     else:
         work = Blocks(place, stage.name, context.seed, context.stop)
         with evaluator.looking(composed.root.task):
-            found = floats(stage.perform(composed.root.task, work, pipeline.inputs(stage)), stage.name)
+            done = stage.perform(composed.root.task, work, pipeline.inputs(stage))
+            found = contract.numbers(done, stage, "perform")
     journal.write(stage.name, 0, {f"final/{name}": value for name, value in found.items()})
     outcome.metrics = finite(found)
 

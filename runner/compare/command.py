@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from runner.compare.find import find_runs
 from runner.compare.group import Comparison, compare
-from runner.compare.load import load_run
+from runner.compare.load import Run, load_run
 from runner.compare.machine import as_csv, as_json
 from runner.compare.table import chosen_metrics, text_table
 from runner.errors import ConfigError
@@ -41,12 +41,30 @@ def main(argv: list[str]) -> int:
         raise ConfigError(
             "run compare needs the folder of a run, of a sweep, or one above them; see run compare --help"
         )
-    comparison = compare([load_run(folder) for folder in find_runs(options.folders)], options.ignore)
+    runs, looks = trainings([load_run(folder) for folder in find_runs(options.folders)], options.folders)
+    comparison = compare(runs, options.ignore)
     metrics = chosen_metrics(comparison, options.metrics)
     _say(_report(comparison, metrics, options))
+    if looks:
+        print(
+            f"left out: {looks} of a task other than train; name their own folders to see them",
+            file=sys.stderr,
+        )
     if options.out is not None or not (options.table or options.json or options.csv):
         _write_files(comparison, metrics, options)
     return 0
+
+
+def trainings(runs: list[Run], named: Sequence[str]) -> tuple[list[Run], int]:
+    """Without what only looked at a finished run, such as task=evaluate, unless it was named or there is
+    nothing else; and how many were left out."""
+    given = {Path(folder).resolve() for folder in named}
+    kept = [
+        run
+        for run in runs
+        if (run.config or {}).get("task", "train") == "train" or run.folder.resolve() in given
+    ]
+    return (kept, len(runs) - len(kept)) if kept else (runs, 0)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -65,4 +65,4 @@ def _neighbours(folder: Path) -> str:
         return f", nor {parent}"
     names = [entry.name for entry in os.scandir(parent) if entry.is_dir() and entry.name[0] != "."]
     names = [name for name in names if name != folder.name]
-    return nearest(folder.name, names) if names else ""
+    return nearest(folder.name, names, only_close=True)

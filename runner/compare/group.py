@@ -24,6 +24,7 @@ NOT_CONFIGURATION = (
     "data.cache",
     "data.download",
     "data.workers",
+    "methods.path",
 )
 
 

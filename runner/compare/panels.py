@@ -11,6 +11,8 @@ from runner.compare.group import Comparison, Configuration
 from runner.compare.history import read_history
 from runner.compare.load import Run
 
+TRAIN = 2
+
 
 @dataclass(frozen=True)
 class Seed:
@@ -43,7 +45,8 @@ class Panel:
 
 
 def make_panels(comparison: Comparison, globs: Sequence[str] = ()) -> list[Panel]:
-    """The panels whose metric matches one of `globs`; without globs, all that are curves if any is.
+    """The panels whose metric matches one of `globs`; without globs, all that are curves if any of
+    validation or test is.
 
     Validation comes first, then test, then the rest. A final metric that was not logged is a single point at
     the run's last step. A metric that several stages logged has a panel for each stage.
@@ -62,7 +65,8 @@ def make_panels(comparison: Comparison, globs: Sequence[str] = ()) -> list[Panel
     ]
     panels.sort(key=lambda panel: _rank(panel.title))
     curved = [panel for panel in panels if panel.points > 1]
-    return panels if globs or not curved else curved
+    judged = any(_rank(panel.title) < TRAIN for panel in curved)
+    return panels if globs or not judged else curved
 
 
 def _lines(configuration: Configuration, globs: Sequence[str]) -> dict[tuple[str, str], Line]:
@@ -99,4 +103,4 @@ def _curves(run: Run, globs: Sequence[str]) -> dict[tuple[str, str], Curve]:
 
 def _rank(title: str) -> int:
     metric = title.rpartition(": ")[2]
-    return {"validation": 0, "test": 1, "train": 2}.get(metric.partition("/")[0], 3)
+    return {"validation": 0, "test": 1, "train": TRAIN}.get(metric.partition("/")[0], TRAIN + 1)

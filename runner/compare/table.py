@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from runner.compare.differ import ABSENT, matches, show
@@ -43,7 +44,7 @@ def text_table(comparison: Comparison, metrics: Sequence[str], width: int, per_r
         lines.append(cut("* latest values of runs that are not completed", width))
     lines += _section("configuration differences", lay_out_values(comparison.differences, width), width)
     lines += _section("not made alike", lay_out_values(comparison.environment, width), width)
-    lines += _section("runs that failed", _failures(comparison, width), width)
+    lines += _section("runs that failed or were stopped", _failures(comparison, width), width)
     lines += _section("notes", [cut(f"  {note}", width) for note in comparison.notes], width)
     return "\n".join(lines) + "\n"
 
@@ -91,7 +92,7 @@ def _failures(comparison: Comparison, width: int) -> list[str]:
         for run in failed
         for line in (
             cut(f"  {comparison.names[run.folder]}", width),
-            cut(f"    {_one_line(run.error)}", width),
+            *(cut(f"    {part}", width) for part in textwrap.wrap(_one_line(run.error), max(width - 4, 20))),
         )
     ]
 

@@ -12,6 +12,7 @@ import numpy
 from PIL import Image
 
 from runner.api import Stage, TrainStage
+from runner.engine import contract
 from runner.engine.averages import Averages
 from runner.engine.guard import unchanged
 from runner.engine.seeding import Stream
@@ -33,27 +34,17 @@ class Evaluator:
             yield
 
     def metrics(self, split: str) -> dict[str, float]:
-        """`Stage.evaluate` of `split` as floats; raises ValueError for a metric that is no single number."""
+        """`Stage.evaluate` of `split` as floats; raises `BadMethod` for what are no numbers of that split."""
         with self.looking(f"evaluation of {split}"):
-            found = self.stage.evaluate(split, self.tick)
-        return floats(found, self.stage.name)
+            found = contract.numbers(self.stage.evaluate(split, self.tick), self.stage, "evaluate")
+        contract.of_split(found, self.stage, split)
+        return found
 
     def figures(self) -> dict[str, bytes]:
         """`TrainStage.figures` as PNG files by name."""
         assert isinstance(self.stage, TrainStage)
         with self.looking("figures"):
             return {name: png(picture) for name, picture in self.stage.figures().items()}
-
-
-def floats(metrics: dict[str, Any], stage: str) -> dict[str, float]:
-    """Metrics as Python floats; raises ValueError for one that is no single number."""
-    values = {}
-    for name, value in metrics.items():
-        try:
-            values[name] = float(value)
-        except (TypeError, ValueError, RuntimeError):
-            raise ValueError(f"metric {name} of stage {stage} is not a single number") from None
-    return values
 
 
 def finite(metrics: dict[str, float]) -> dict[str, float]:

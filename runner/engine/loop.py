@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from runner.api import Inputs, TrainStage
-from runner.engine import checkpoint, guard
+from runner.engine import checkpoint, contract, guard
 from runner.engine.averages import Averages
 from runner.engine.context import Context
 from runner.engine.estimate import Estimate
@@ -78,11 +79,18 @@ class Training:
             stage.build(inputs)
         except ValueError as error:
             raise ConfigError(f"stage {stage.name} does not fit its data or settings: {error}") from error
+        contract.tracked(stage)
         guard.check_state(stage.tracked, 0)
         modules = guard.modules_of(stage.tracked)
         averaged = {n: m for n, m in modules.items() if stage.averaged is None or n in stage.averaged}
         self.averages = Averages(averaged, trainer.ema) if trainer.ema is not None else None
-        self.update = Updater(context.device, context.precision, trainer.accumulate, trainer.clip)
+        self.update = Updater(
+            context.device,
+            context.precision,
+            trainer.accumulate,
+            trainer.clip,
+            partial(contract.optimiser, stage),
+        )
         self.evaluator = Evaluator(stage, context.seed, self.averages, context.stop.check)
         self.window: dict[str, list[Any]] = {}
         self._bad: Tensor | None = None
@@ -150,7 +158,7 @@ class Training:
             self._watch.clear()
         metrics: Mapping[str, Any] = {}
         try:
-            metrics = stage.step(batch, self.update, step)
+            metrics = contract.mapping(stage.step(batch, self.update, step), stage, "step")
             self._collect(metrics)
             if self._watch is not None and guard.bad_state(stage.tracked):
                 raise NotFinite("the update left numbers that are not finite")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from runner.api import Artifact, ComputeStage, Inputs, Method, Source, Stage, TrainStage
 from runner.compose import Composed, of_source
-from runner.engine import store
+from runner.engine import contract, store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context, length
-from runner.engine.evaluation import Evaluator, finite, floats
+from runner.engine.evaluation import Evaluator, finite
 from runner.engine.journal import METRICS, Curve, Journal, Log, Silent, read, replay
 from runner.engine.ledger import Finished, Ledger
 from runner.engine.loop import Training
@@ -79,10 +79,18 @@ class Pipeline:
         inputs = self.inputs(stage)
         sink = From(self.journal, self.ledger.journal)
         training = Training(stage, inputs, self.context, self.home, sink, "")
-        result = Finished(training.run(), training.state.step, training.parameters)
+        result = self._trained(training)
         if stage.name in self._shared():
             self._share(stage, training, result)
         return result
+
+    def _trained(self, training: Training) -> Finished:
+        """Trains to the end; if that is cut short, what was done until then is known all the same."""
+        try:
+            return Finished(training.run(), training.state.step, training.parameters)
+        except BaseException:
+            self.steps, self.parameters = self.steps + training.state.step, training.parameters
+            raise
 
     def _share(self, stage: TrainStage, training: Training, result: Finished) -> None:
         folder = self.place(stage)
@@ -231,7 +239,7 @@ class Pipeline:
         inputs, prefix = replace(self.inputs(stage), artifacts=artifacts), self._prefix(stage)
         if isinstance(stage, TrainStage):
             training = Training(stage, inputs, self.context, work, curve, prefix)
-            result = Finished(training.run(), training.state.step, training.parameters)
+            result = self._trained(training)
             training.export(work)
             return result
         assert isinstance(stage, ComputeStage)
@@ -239,7 +247,7 @@ class Pipeline:
         log.info("%s: computing", prefix.rstrip("/") or stage.name)
         Stream(self.context.seed, stage.name, "run").seed()
         found = stage.run(Blocks(work, stage.name, self.context.seed, self.context.stop), inputs)
-        metrics = floats(found, stage.name)
+        metrics = contract.numbers(found, stage, "run")
         curve.write(stage.name, 0, metrics, prefix)
         return Finished(finite(metrics))
 

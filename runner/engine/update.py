@@ -23,10 +23,19 @@ class Updater:
         precision: fp32, bf16 or fp16; fp16 scales the loss so that small gradients survive.
         accumulate: micro-batches that make a batch.
         clip: default bound of the global gradient norm.
+        admit: called once with every optimiser before its first step; may refuse it.
     """
 
-    def __init__(self, device: torch.device, precision: str, accumulate: int, clip: float | None) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        precision: str,
+        accumulate: int,
+        clip: float | None,
+        admit: Callable[[torch.optim.Optimizer], None] = lambda optimizer: None,
+    ) -> None:
         self.device, self.precision, self.accumulate, self.clip = device, precision, accumulate, clip
+        self._admit, self._admitted = admit, set[int]()
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         # Reading a number off an accelerator waits for it; there the loop looks at every logged line instead.
         self._look = device.type == "cpu"
@@ -45,7 +54,7 @@ class Updater:
         clip: float | None = None,
     ) -> dict[str, Any]:
         """See `runner.api.Update.minimise`."""
-        parameters = _parameters(optimizer)
+        parameters = self._parameters(optimizer)
         optimizer.zero_grad(set_to_none=True)
         parts = tree.split(batch, self.accumulate)
         total = tree.length(batch) if len(parts) > 1 else 1
@@ -67,12 +76,18 @@ class Updater:
         self, optimizer: torch.optim.Optimizer, gradients: Iterable[Tensor | None], clip: float | None = None
     ) -> dict[str, Any]:
         """See `runner.api.Update.apply`."""
-        parameters = _parameters(optimizer)
+        parameters = self._parameters(optimizer)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = None if gradient is None else gradient.detach()
             if self._look and gradient is not None and not bool(torch.isfinite(gradient).all()):
                 raise NotFinite("a gradient set by hand is not finite")
         return self._step(optimizer, parameters, clip, scaled=False)
+
+    def _parameters(self, optimizer: torch.optim.Optimizer) -> list[Tensor]:
+        if id(optimizer) not in self._admitted:
+            self._admit(optimizer)
+            self._admitted.add(id(optimizer))
+        return [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
 
     def _check(self, loss: Tensor) -> None:
         if self._look and not math.isfinite(loss.item()):
@@ -102,8 +117,3 @@ class Updater:
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return metrics
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    groups = optimizer.param_groups
-    return [p for group in groups for p in group["params"] if p.requires_grad]

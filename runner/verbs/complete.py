@@ -8,6 +8,7 @@ import os
 import sys
 import typing
 from collections.abc import Sequence
+from typing import Any, Literal
 
 from runner.cli import VERBS
 from runner.compose import Composer
@@ -26,7 +27,10 @@ def complete(argv: list[str]) -> int:
         return 0
     line = os.environ["COMP_LINE"][: int(os.environ.get("COMP_POINT") or 0) or None]
     *before, current = line.split(" ") if line.endswith(" ") else line.split()
-    found = suggestions([word for word in before[1:] if word], current)
+    try:
+        found = suggestions([word for word in before[1:] if word], current)
+    except ConfigError:  # the line has a mistake before this word; the command itself will name it
+        found = []
     if found is None:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             _hydra(argv)
@@ -70,10 +74,31 @@ def _values(before: Sequence[str], key: str) -> list[str] | None:
     if key == "task":
         chosen = [word.partition("=")[2] for word in before if word.startswith("method=")]
         return list(_composer(before).registry.method(chosen[-1]).entry.tasks) if chosen else None
-    hint = typing.get_type_hints(RootSettings).get(key)
+    hint = _hint(before, key)
+    if str in (hint, *typing.get_args(hint)):
+        return []  # a place or free text; the shell completes names of files
     if hint is bool:
         return ["true", "false"]
-    return [str(choice) for choice in typing.get_args(hint)] or None
+    if typing.get_origin(hint) is not Literal:
+        return None
+    return [str(c).lower() if isinstance(c, bool) else str(c) for c in typing.get_args(hint)]
+
+
+def _hint(before: Sequence[str], key: str) -> Any:
+    """The type of a setting, as far as the line before says whose it is; None if it is not known."""
+    group, dot, name = key.partition(".")
+    settings: Any = typing.get_type_hints(RootSettings)
+    if not dot:
+        return settings.get(key)
+    chosen = [word.partition("=")[2] for word in before if word.startswith(f"{group}=")]
+    if group not in ("method", "dataset"):
+        settings = typing.get_type_hints(settings.get(group, object))
+    elif chosen:
+        registry = _composer(before).registry
+        found = registry.method(chosen[-1]) if group == "method" else registry.dataset(chosen[-1])
+        config = found.entry.config
+        settings = typing.get_type_hints(found.refer(config) if isinstance(config, str) else config)
+    return settings.get(name)
 
 
 def _composer(before: Sequence[str]) -> Composer:

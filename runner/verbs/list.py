@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
+
 from runner.compose import Composer
 from runner.errors import ConfigError, nearest
 
@@ -51,12 +54,15 @@ def rows(section: str, composer: Composer) -> list[tuple[str, str]]:
 
 
 def about(group: str, name: str, composer: Composer) -> str:
-    """The first comment of a choice's YAML file."""
+    """The first sentence of the comment that a choice's YAML file begins with."""
     from runner.registry import CONF
 
     for home in (CONF, *composer.registry.conf_folders(True)):
         path = home / group / f"{name}.yaml"
         if path.is_file():
-            lines = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")]
-            return next((line for line in lines if line and not line.startswith("@")), "")
+            lines = takewhile(
+                lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines()
+            )
+            text = " ".join(line[1:].strip() for line in lines if "@package" not in line)
+            return re.split(r"(?<=\.) ", text, maxsplit=1)[0].rstrip(".:")
     return ""

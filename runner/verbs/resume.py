@@ -28,6 +28,7 @@ def main(words: list[str]) -> int:
     place = Path(words[0]).expanduser()
     if not place.is_dir():
         raise ConfigError(f"run resume {place}: there is no such folder")
+    _refuse_sweep(place)
     composed = composed_of(place, words[1:])
     result = folder.read_result(place)
     if result is not None and result["status"] == "completed":
@@ -36,6 +37,13 @@ def main(words: list[str]) -> int:
     from runner.start import start
 
     return start(composed, place)
+
+
+def _refuse_sweep(place: Path) -> None:
+    jobs = sorted(path.parent.name for path in place.glob("*/config.yaml"))
+    if jobs and not (place / "config.yaml").is_file():
+        first = place / jobs[0]
+        raise ConfigError(f"{place} is a sweep; its jobs are resumed one by one, as in run resume {first}")
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

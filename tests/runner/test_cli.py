@@ -108,7 +108,20 @@ def test_a_value_with_an_equals_sign_needs_no_quotes() -> None:
     assert cli.quoted("checkpoint=a/seed=1,lr=2") == 'checkpoint="a/seed=1,lr=2"'
     assert cli.quoted("checkpoint=a/seed=1,b", multirun=True) == 'checkpoint="a/seed=1",b'
     assert cli.quoted("outputs=ü,b") == 'outputs="ü,b"'
-    for word in ("seed=1", "a={b=c}", "a=[b=c]", "a='b=c'", 'a="b=c"', "a=sort(1,reverse=true)", "~a"):
+    assert cli.quoted("data.root=~/my data") == 'data.root="~/my data"'
+    assert cli.quoted("dataset.path=pics, old (1).zip") == 'dataset.path="pics, old (1).zip"'
+    assert cli.quoted("outputs=a,b", multirun=True) == "outputs=a,b"
+    assert cli.quoted("methods.path=~/mine") == 'methods.path="~/mine"'
+    for word in (
+        "seed=1",
+        "a={b=c}",
+        "a=[b=c]",
+        "a='b=c'",
+        'a="b=c"',
+        "a=sort(1,reverse=true)",
+        "~a",
+        "data.root=null",
+    ):
         assert cli.quoted(word) == word
     words = cli.sort_words(["-m", "checkpoint=a/seed=1,b/seed=2"])
     assert words.overrides == ['checkpoint="a/seed=1","b/seed=2"']

@@ -34,6 +34,14 @@ def shown(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         (f"run methods.path=[{TOYS}] method=toy_g", ["method=toy_gan"]),
         ("run compare outputs/", []),
         ("run seed=", ["seed=0"]),
+        ("run threads=", []),
+        ("run checkpoint=", []),
+        ("run data.root=", []),
+        ("run trainer.keep_best=", ["trainer.keep_best=false", "trainer.keep_best=true"]),
+        ("run method=realnvp method.logit=", [f"method.logit={n}" for n in ("none", "paper", "symmetric")]),
+        ("run dataset=mnist dataset.in_memory=f", ["dataset.in_memory=false"]),
+        ("run nonsense.x=", []),
+        ("run method=nonsense method.lr=", []),
     ],
 )
 def test_what_may_follow(

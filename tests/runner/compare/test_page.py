@@ -458,7 +458,7 @@ def test_names_and_values_cannot_break_out(write_run: Any, browser: Browser) -> 
     browser.open(write_page(write_run.parent))
     assert browser.js("return window.hacked") is None
     assert evil in browser.js("return document.querySelector('#legend').textContent")
-    assert browser.js("return document.querySelector('#metric').options[0].text") == f"m{evil}"
+    assert f"m{evil}" in browser.js("return [...document.querySelector('#metric').options].map(o => o.text)")
     assert evil in browser.js("return document.querySelector('#differences ~ .scroll').textContent")
     assert count(browser, "img[src=x]") == 0
     assert browser.errors() == []
