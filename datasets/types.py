@@ -58,6 +58,10 @@ class DatasetEntry:
     kinds: tuple[str, ...]
     files: str | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.kinds, str):
+            raise TypeError(f'data set {self.name}: kinds is a tuple, as in ("{self.kinds}",)')
+
 
 @dataclass(frozen=True)
 class RemoteFile:
@@ -131,6 +135,33 @@ class Images:
     validation: ImageSplit
     test: ImageSplit
     in_memory: bool = True
+
+    def __post_init__(self) -> None:
+        for part in ("train", "validation", "test"):
+            if len(getattr(self, part)):
+                self._check(part)
+
+    def _check(self, part: str) -> None:
+        """Raises `DataError` if a few images of a part are not what the attributes say."""
+        import torch
+
+        split = getattr(self, part)
+        images, labels = split.batch(torch.arange(0, len(split), -(-len(split) // 8)))
+        wrong = [
+            f"{what} {found}, not {told}"
+            for what, found, told in (
+                ("type", images.dtype, torch.uint8),
+                ("shape", tuple(images.shape[1:]), tuple(self.shape)),
+                ("labels of type", labels.dtype, torch.int64),
+            )
+            if found != told
+        ]
+        if not wrong and not 0 <= int(labels.max()) < len(self.classes):
+            wrong = [f"label {int(labels.max())}, but {len(self.classes)} classes"]
+        if not wrong and int(images.max()) >= self.levels:
+            wrong = [f"value {int(images.max())}, but {self.levels} grey levels"]
+        if wrong:
+            raise DataError(f"the {part} part of {self.name} has images of {' and '.join(wrong)}")
 
 
 class Shuffle:

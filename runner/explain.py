@@ -47,7 +47,11 @@ def _missing_option(error: MissingConfigException, composer: Composer) -> str:
     options = [option for option in composer.options(group) if option != "none"]
     if group.startswith("hydra"):
         return f"{group}/{name} is not available{nearest(name.rpartition('/')[2], error.options or [])}"
-    return f"{group}={name} is not known{nearest(name, options)} (see conf/{group})"
+    entries = {"method": composer.registry.methods, "dataset": composer.registry.datasets}
+    if group in entries and name in entries[group]():
+        return f"{group}={name} has no YAML: conf/{group}/{name}.yaml belongs beside its package"
+    hint = composer.registry.hint() if group in entries else ""
+    return f"{group}={name} is not known{nearest(name, options)} (see conf/{group}){hint}"
 
 
 def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:

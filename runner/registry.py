@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +37,12 @@ class Found:
     def refer(self, reference: str) -> Any:
         """What `"module:name"` refers to, imported now."""
         module, _, name = reference.partition(":")
-        return getattr(importlib.import_module(module, self.package), name)
+        imported = importlib.import_module(module, self.package)
+        if not hasattr(imported, name):
+            file = shown(Path(imported.__file__ or module))
+            names = [known for known in vars(imported) if not known.startswith("_")]
+            raise ConfigError(f"{file} has no {name}{nearest(name, names, only_close=True)}")
+        return getattr(imported, name)
 
     def yaml(self, group: str) -> str:
         """The file of its settings, as a message names it."""
@@ -99,11 +105,18 @@ class Registry:
 
     def method(self, name: str) -> Found:
         """The method called `name`, looked for in entry points only if it is nowhere else."""
-        return _pick("method", name, self.methods)
+        return _pick("method", name, self.methods, self.hint())
 
     def dataset(self, name: str) -> Found:
         """The data set called `name`, looked for in entry points only if it is nowhere else."""
-        return _pick("dataset", name, self.datasets)
+        return _pick("dataset", name, self.datasets, self.hint())
+
+    def hint(self) -> str:
+        """What may be missing where a name is not found; ends a sentence."""
+        if not self.folders:
+            return "; methods.path=DIR adds a folder of your own"
+        bare = [path for folder in self.folders for path in _bare(folder)]
+        return f"; {shown(bare[0])} has no __init__.py" if bare else ""
 
     def provider(self, name: str, kind: str) -> str:
         """The stage of method `name` that makes artifacts of `kind`; raises `ConfigError` if none does."""
@@ -121,12 +134,12 @@ def shown(path: Path) -> str:
     return str(path)
 
 
-def _pick(what: str, name: str, table: Any) -> Found:
+def _pick(what: str, name: str, table: Any, hint: str) -> Found:
     found = table(installed=False)
     if name not in found:
         found = table(installed=True)
     if name not in found:
-        raise ConfigError(f"{what}={name} is not known{nearest(name, found)}")
+        raise ConfigError(f"{what}={name} is not known{nearest(name, found)}{hint}")
     return found[name]
 
 
@@ -171,14 +184,25 @@ def _packages(folder: Path) -> list[Path]:
     return found
 
 
+def _bare(folder: Path) -> list[Path]:
+    """Sub-folders with code that are no packages for want of an `__init__.py`."""
+    homes = sorted({path.parent for path in folder.glob("*/*.py")})
+    return [home for home in homes if not (home / "__init__.py").is_file()]
+
+
 def _import_from(package: Path) -> ModuleType:
     parent = str(package.parent)
     if parent not in sys.path:
         sys.path.append(parent)  # at the end, so that no file there hides a module of ours or of Python's
     try:
         module = importlib.import_module(package.name)
-    except ImportError as error:
-        raise ConfigError(f"methods.path: {package} cannot be imported: {error}") from error
+    except SyntaxError as error:
+        raise ConfigError(f"methods.path: {error.filename}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{last.filename}, line {last.lineno}: " if package in Path(last.filename).parents else ""
+        what = f"{where}{type(error).__name__}: {error}"
+        raise ConfigError(f"methods.path: {package} cannot be imported: {what}") from error
     if Path(module.__file__ or "").resolve().parent != package.resolve():
         raise ConfigError(
             f"methods.path: the name of {package} is taken by {module.__file__}; rename the folder"

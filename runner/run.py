@@ -17,7 +17,7 @@ from datasets.types import DataError
 from runner import console, device, folder
 from runner.access import access
 from runner.api import Stage, TrainStage
-from runner.compose import Composed
+from runner.compose import Composed, differences
 from runner.engine import contract, store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context
@@ -214,7 +214,12 @@ def _look(composed: Composed, context: Context, place: Path, journal: Journal, o
     journal.rewind({})
     home = run_of(context.checkpoint)
     pipeline = Pipeline(composed, context, home, journal, Ledger(home))
-    stage, evaluator = pipeline.restored(context.checkpoint)
+    try:
+        stage, evaluator = pipeline.restored(context.checkpoint)
+    except ConfigError as error:
+        changed = differences(folder.read_config(home)[0]["method"], composed.config["method"])
+        words = f"{', '.join(f'method.{key}' for key in changed)} was changed, and " if changed else ""
+        raise ConfigError(f"{words}{error}") from error
     outcome.parameters = pipeline.parameters
     if composed.root.task == "evaluate":
         found = _evaluated(stage, evaluator, journal)

@@ -62,6 +62,35 @@ def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
         Registry((tmp_path,)).methods()
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("METHODS = (1 2)\n", r"own_gamma/__init__.py, line 1: invalid syntax"),
+        ("\nMETHODS = 1 / 0\n", r"own_gamma/__init__.py, line 2: ZeroDivisionError"),
+    ],
+)
+def test_a_mistake_in_a_package_is_named_with_its_line(tmp_path: Path, code: str, said: str) -> None:
+    (package(tmp_path, "gamma") / "__init__.py").write_text(code)
+    with pytest.raises(ConfigError, match=said):
+        Registry((tmp_path,)).methods()
+
+
+def test_an_entry_that_names_nothing_is_named(tmp_path: Path) -> None:
+    (package(tmp_path, "gamma") / "config.py").write_text("class D: ...\nclass Config: ...\n")
+    found = Registry((tmp_path,)).method("gamma")
+    with pytest.raises(ConfigError, match=r"own_gamma/config.py has no Confg; did you mean Config\?"):
+        found.refer(".config:Confg")
+
+
+def test_what_may_be_wrong_where_a_name_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"methods\.path=DIR adds a folder of your own"):
+        Registry().method("gamma")
+    package(tmp_path, "gamma")
+    (package(tmp_path, "bare") / "__init__.py").unlink()
+    with pytest.raises(ConfigError, match=r"own_bare has no __init__\.py"):
+        Registry((tmp_path,)).method("bare")
+
+
 def test_a_name_that_is_taken_is_named(tmp_path: Path) -> None:
     (tmp_path / "json").mkdir()
     (tmp_path / "json" / "__init__.py").write_text("")

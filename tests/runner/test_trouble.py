@@ -201,6 +201,30 @@ def command(*words: str) -> str:
     return " ".join([f"{sys.executable} -m runner", *words])
 
 
+def test_settings_that_do_not_fit_the_weights_are_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["task=evaluate", f"checkpoint={folder}", "method.width=8", f"outputs={tmp_path / 'out'}"]
+    assert cli.main(words) == 2
+    assert "method.width was changed, and the checkpoint's" in capsys.readouterr().err
+
+
+def test_a_sweeps_folder_is_no_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["resume", str(folder.parent)]) == 2
+    assert (
+        f"is a sweep; its jobs are resumed one by one, as in run resume {folder}" in capsys.readouterr().err
+    )
+
+
+def test_a_root_of_data_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shared").mkdir()
+    assert cli.main(["dataset=mnist", f"data.root={tmp_path / 'share'}", f"outputs={tmp_path}"]) == 2
+    said = f"data.root={tmp_path / 'share'}: there is no such folder; did you mean shared?"
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_lost_reader_costs_no_run(sweep: bool, tmp_path: Path) -> None:
     words = ["-m", *SMALL, "seed=1,2"] if sweep else SMALL

@@ -189,6 +189,32 @@ def test_a_run_that_logged_nothing_still_has_all_three_files(write_run: Any, tmp
     assert len(list((tmp_path / "o").iterdir())) == 3
 
 
+def test_looks_at_finished_runs_are_left_out_unless_named(
+    write_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run("train", config=write_run.settings(1), result=write_run.finished(1, {"test/error": 0.25}))
+    look = write_run.settings(1) | {"task": "evaluate", "checkpoint": "train"}
+    folder = write_run("look", config=look, result=write_run.finished(1, {"test/error": 0.75}))
+    assert main([str(folder.parent), "--table"]) == 0
+    shown = capsys.readouterr()
+    assert "0.75" not in shown.out
+    assert shown.err == "left out: 1 of a task other than train; name their own folders to see them\n"
+    for words in ([str(folder)], [str(folder.parent), str(folder)]):
+        assert main([*words, "--table"]) == 0
+        shown = capsys.readouterr()
+        assert "0.75" in shown.out
+        assert shown.err == ""
+
+
+def test_a_long_error_is_shown_whole(write_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"word{i}" for i in range(40)]
+    failed = write_run.finished(1, {}, status="failed", error=" ".join(words), steps=0)
+    main([str(write_run("a", config=write_run.settings(1), result=failed)), "--table"])
+    shown = capsys.readouterr().out
+    assert shown.split()[-40:] == words
+    assert max(map(len, shown.splitlines())) <= 100
+
+
 def test_a_terminal_without_these_letters_gets_others(sweep: Path) -> None:
     code = "import sys; from runner.compare import main; main(sys.argv[1:])"
     variables = {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONIOENCODING": "ascii", "COLUMNS": "100"}

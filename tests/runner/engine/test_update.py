@@ -89,6 +89,17 @@ def test_unused_and_frozen_parameters_are_left_alone() -> None:
     assert torch.equal(parameters(frozen), before[1])
 
 
+def test_every_optimiser_is_shown_once_before_its_first_step() -> None:
+    net, batch = setting()
+    optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for _ in range(2)]
+    shown: list[torch.optim.Optimizer] = []
+    updater = Updater(torch.device("cpu"), "fp32", 1, None, shown.append)
+    for _ in range(2):
+        updater.minimise(optimizers[0], cross_entropy(net), batch)
+        updater.apply(optimizers[1], [torch.ones_like(p) for p in net.parameters()])
+    assert [id(optimizer) for optimizer in shown] == [id(optimizer) for optimizer in optimizers]
+
+
 def test_gradients_set_by_hand() -> None:
     weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     bias = torch.nn.Parameter(torch.tensor([5.0]))

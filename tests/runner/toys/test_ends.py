@@ -166,6 +166,7 @@ def test_numbers_that_are_not_finite_end_a_run(
     found = result(home)
     assert found["status"] == "failed"
     assert f"step {step}:" in found["error"]
+    assert found["steps"] == step - 1
     assert f"first bad tensor: {'the ' if tensor == 'loss' else ''}{tensor}" in found["error"]
     saved = torch.load(home / "checkpoints" / "last.pt", weights_only=True)
     assert saved["state"]["step"] == 8
@@ -194,6 +195,7 @@ def test_a_signal_during_a_slow_evaluation_saves_and_stops(
     assert nursery.wait(process) == code
     home = the_run(place / "outputs")
     assert result(home)["status"] == "stopped"
+    assert result(home)["steps"] == 5
     assert torch.load(home / "checkpoints" / "last.pt", weights_only=True)["state"]["step"] == 5
     assert nursery.run(["resume", str(home)], place / "log") == 0
     assert differences(snapshot(whole, tmp_path / "a/cache"), snapshot(home, place / "cache")) == []
