@@ -161,7 +161,7 @@ class SceneBlock(Block):
         return int(count * 3 * (self.size * MARGIN) ** 2 * 4 / 3)
 
     def pixels(self, numbers: np.ndarray) -> np.ndarray:
-        return SceneStore(self, numbers, None).read(torch.arange(len(numbers))).numpy()
+        return SceneStore(self, numbers, None, self.moving).read(torch.arange(len(numbers))).numpy()
 
     def picture(self, number: int) -> np.ndarray:
         """The whole picture, uint8 `[3, H, W]` with `min(H, W)` of 1.5 times the crop's side."""
@@ -169,20 +169,26 @@ class SceneBlock(Block):
 
     def store(self, numbers: np.ndarray, in_memory: bool, cache: Path, threads: int) -> Store:
         held = [self.picture(number) for number in numbers.tolist()] if in_memory else None
-        return SceneStore(self, numbers, held)
+        return SceneStore(self, numbers, held, self.moving)
 
 
 class SceneStore(Store):
     """Crops of the pictures `numbers` (`[N]`) of a block, decoded each time unless they are held."""
 
-    def __init__(self, block: SceneBlock, numbers: np.ndarray, held: list[np.ndarray] | None) -> None:
-        self.block, self.numbers, self.held = block, numbers, held
+    def __init__(
+        self, block: SceneBlock, numbers: np.ndarray, held: list[np.ndarray] | None, moving: bool
+    ) -> None:
+        self.block, self.numbers, self.held, self.moving = block, numbers, held, moving
+
+    @property
+    def plain(self) -> SceneStore:
+        return SceneStore(self.block, self.numbers, self.held, moving=False)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def read(self, indices: Tensor) -> Tensor:
-        places = torch.rand(len(indices), 2) if self.block.moving else torch.full((len(indices), 2), 0.5)
+        places = torch.rand(len(indices), 2) if self.moving else torch.full((len(indices), 2), 0.5)
         crops = np.empty((len(indices), *self.block.shape), np.uint8)
         for row, (index, place) in enumerate(zip(indices.tolist(), places.tolist(), strict=True)):
             picture = self.held[index] if self.held else self.block.picture(int(self.numbers[index]))

@@ -27,6 +27,11 @@ class Store(ABC):
     def read(self, indices: Tensor) -> Tensor:
         """A fresh uint8 tensor `[B, C, H, W]` of the images at `indices`."""
 
+    @property
+    def plain(self) -> Store:
+        """The same images, where reading them draws random numbers, without these."""
+        return self
+
 
 class MemoryStore(Store):
     """Images held as one uint8 tensor `[N, C, H, W]`."""
@@ -102,6 +107,10 @@ class StoredSplit(ImageSplit):
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def plain(self) -> StoredSplit:
+        return StoredSplit(self.store.plain, self.labels)
 
     def batch(self, indices: Tensor) -> ImageBatch:
         images = augment(self.store.read(indices), self.flip, self.crop)

@@ -109,6 +109,11 @@ class ImageSplit(ABC):
     def batch(self, indices: Tensor) -> ImageBatch:
         """The images at `indices` (int64 `[B]`); augmentation draws from torch's default generator."""
 
+    @property
+    def plain(self) -> ImageSplit:
+        """The same images without augmentation."""
+        return self
+
 
 @dataclass(frozen=True)
 class Images:

@@ -108,7 +108,8 @@ class Inputs:
         batch_size: items of one batch, from `dataset.batch_size`.
         seed: seed of this stage; a function of the run's seed and the stage's name.
         artifacts: what the stage's `needs` name: earlier stages and artifact kinds.
-        batches: `batches(split, size)` yields the split's batches in order, on the device.
+        batches: `batches(split, size)` yields the split's batches in order, on the device, and the same ones
+            each time; `split.plain` has them without augmentation.
         checkpoint: folder of the finished run given by `checkpoint=`, or None.
     """
 

@@ -159,7 +159,7 @@ class DensityStage(TrainStage):
         """The independent-pixel model of the training part (of its first images, if they are very many)."""
         if self.histogram is None:
             histogram, seen = PixelHistogram(self.data.shape, self.data.levels), 0
-            for batch in self.inputs.batches(self.data.train, max(self.inputs.batch_size, 256)):
+            for batch in self.inputs.batches(self.data.train.plain, max(self.inputs.batch_size, 256)):
                 tick()
                 histogram.add(batch.images.cpu())
                 seen += len(batch.images)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from datasets.types import DataError
 from runner.api import TrainStage
 from runner.engine import tree
-from runner.engine.seeding import Stream
+from runner.engine.seeding import Stream, apart
 
 PR_SET_PDEATHSIG = 1
 
@@ -52,14 +52,15 @@ class _Steps(Dataset[Any]):
 
 
 class _Parts(Dataset[Any]):
-    """The batches of a split in order."""
+    """The batches of a split in order; what one draws depends on its number alone."""
 
-    def __init__(self, split: Any, size: int) -> None:
-        self.split, self.size = split, size
+    def __init__(self, split: Any, size: int, stream: Stream) -> None:
+        self.split, self.size, self.stream = split, size, stream
 
     def __getitem__(self, i: int) -> Any:
         indices = torch.arange(i * self.size, min((i + 1) * self.size, len(self.split)))
-        return self.split.batch(indices)
+        with apart(self.stream.value(i)):
+            return self.split.batch(indices)
 
 
 class Feed:
@@ -76,9 +77,9 @@ class Feed:
         """Batches of the steps `start` to `stop - 1`; `fixed` repeats the first one for ever."""
         return self._read(_Steps(stage, stream, fixed), range(start, stop))
 
-    def batches(self, split: Any, size: int) -> Iterator[Any]:
-        """The whole of `split` in order, `size` items at a time."""
-        return self._read(_Parts(split, size), range(-(-len(split) // size)))
+    def batches(self, stream: Stream, split: Any, size: int) -> Iterator[Any]:
+        """The whole of `split` in order, `size` items at a time; the same each time."""
+        return self._read(_Parts(split, size, stream), range(-(-len(split) // size)))
 
     def _read(self, dataset: Dataset[Any], order: range) -> Iterator[Any]:
         if self.workers == 0:

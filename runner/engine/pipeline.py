@@ -9,6 +9,7 @@ import shutil
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from runner.api import Artifact, ComputeStage, Inputs, Method, Source, Stage, TrainStage
@@ -159,7 +160,7 @@ class Pipeline:
             batch_size=context.batch_size,
             seed=derive(context.seed, stage.name) % 2**31,
             artifacts=self._artifacts(stage),
-            batches=context.feed.batches,
+            batches=partial(context.feed.batches, Stream(context.seed, stage.name, "look")),
             checkpoint=context.checkpoint,
         )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy
 import torch
@@ -28,17 +30,35 @@ def scramble(value: int) -> int:
     return value ^ (value >> 16)
 
 
-def seed_everything(value: int) -> None:
-    """Seeds the default generators of Python, numpy and torch (all devices) with a 32-bit number."""
+def seed_host(value: int) -> None:
+    """Seeds the default generators of Python, numpy and torch's CPU with a 32-bit number."""
     random.seed(value)
     numpy.random.seed(value)
     # torch.manual_seed formats a stack trace at every call; the generator's own method takes microseconds.
     torch.default_generator.manual_seed(value)
+
+
+def seed_everything(value: int) -> None:
+    """Seeds the default generators of Python, numpy and torch (all devices) with a 32-bit number."""
+    seed_host(value)
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         for generator in torch.cuda.default_generators:
             generator.manual_seed(value)
     elif torch.backends.mps.is_available():
         torch.mps.manual_seed(value)
+
+
+@contextmanager
+def apart(value: int) -> Iterator[None]:
+    """Seeds the host's default generators inside, and leaves them outside as they were."""
+    python, arrays, tensors = random.getstate(), numpy.random.get_state(), torch.default_generator.get_state()
+    seed_host(value)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        numpy.random.set_state(arrays)
+        torch.default_generator.set_state(tensors)
 
 
 class Stream:

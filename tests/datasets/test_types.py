@@ -41,7 +41,7 @@ def test_what_fits_is_taken() -> None:
         ({"images": torch.zeros(20, 1, 2, 3)}, r"type torch.float32, not torch.uint8"),
         ({"images": torch.zeros(20, 1, 3, 2, dtype=torch.uint8)}, r"shape \(1, 3, 2\), not \(1, 2, 3\)"),
         ({"labels": torch.zeros(20)}, r"labels of type torch.float32, not torch.int64"),
-        ({"labels": torch.arange(20) % 3}, r"label 2, but 2 classes"),
+        ({"labels": torch.arange(20) % 4}, r"label 3, but 2 classes"),
         ({"images": torch.full((20, 1, 2, 3), 17, dtype=torch.uint8)}, r"value 17, but 17 grey levels"),
     ],
 )

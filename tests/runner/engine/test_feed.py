@@ -16,6 +16,7 @@ from runner.engine.feed import Feed
 from runner.engine.seeding import Stream
 
 CPU = torch.device("cpu")
+LOOK = Stream(1, "stage", "look")
 
 
 class Noisy:
@@ -70,7 +71,7 @@ def test_starting_workers_draws_nothing() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_split_is_read_in_order_to_its_end(workers: int) -> None:
-    assert [batch.tolist() for batch in Feed(CPU, workers).batches(Split(), 4)] == [
+    assert [batch.tolist() for batch in Feed(CPU, workers).batches(LOOK, Split(), 4)] == [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
         [8, 9],
@@ -106,7 +107,7 @@ class Broken(Split):
 @pytest.mark.parametrize("error", [DataError, ZeroDivisionError])
 def test_what_fails_in_a_worker_fails_here_and_leaves_no_worker(workers: int, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"no\. 9 is damaged") as caught:
-        list(Feed(CPU, workers).batches(Broken(error), 4))
+        list(Feed(CPU, workers).batches(LOOK, Broken(error), 4))
     if error is DataError:
         assert str(caught.value) == "no. 9 is damaged"
     assert not multiprocessing.active_children()
