@@ -145,6 +145,14 @@ def test_the_parts_add_up_and_the_prior_is_normal() -> None:
     assert torch.allclose(standard_normal(z), torch.distributions.Normal(0, 1).log_prob(z).flatten(1).sum(1))
 
 
+def test_the_papers_logit_has_no_bound_near_white() -> None:
+    w = (255 + torch.tensor([0.0, 0.9, 0.9999], dtype=torch.float64)) / 256
+    p = 0.05 + 0.95 * w
+    y = Logit(256, "paper")(torch.full((1, 1, 1, 3), 255), (256 * w - 255).reshape(1, 1, 1, 3))[0]
+    assert torch.allclose(y.flatten(), (p / (1 - p)).log(), rtol=1e-9)
+    assert y.max() > 14
+
+
 def test_the_histogram_by_hand() -> None:
     histogram = PixelHistogram((1, 1, 2), 4)
     histogram.add(torch.tensor([[[[0, 3]]], [[[0, 1]]]]))
