@@ -78,6 +78,25 @@ def test_a_split_is_read_in_order_to_its_end(workers: int) -> None:
     ]
 
 
+class Drawing(Split):
+    """What it gives depends on torch's default generator."""
+
+    def batch(self, indices: Tensor) -> Tensor:
+        return torch.rand(len(indices))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_a_look_draws_depends_on_its_batch_alone(workers: int) -> None:
+    feed = Feed(CPU, workers)
+    first = torch.cat(list(Feed(CPU, 0).batches(LOOK, Drawing(), 3)))
+    assert len(set(first.tolist())) == 10
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(torch.cat(list(feed.batches(LOOK, Drawing(), 3))), first)
+    assert torch.equal(torch.rand(1), expected)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_group_does_not_end_workers(number: int) -> None:
     batches = steps(1)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def test_other_intervals_change_nothing_of_what_is_learned(
     assert differences({k: a[k] for k in LEARNED}, {k: b[k] for k in LEARNED}) == []
     assert result(seldom)["metrics"] == result(often)["metrics"]
     assert (seldom / "metrics.jsonl").read_bytes() != (often / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(("maximise", "best"), [("false", min), ("true", max)])
+def test_the_best_is_what_the_monitor_says(
+    nursery: Nursery, tmp_path: Path, maximise: str, best: Callable[[Iterable[float]], float]
+) -> None:
+    words = ("method=toy_faulty", f"method.maximise={maximise}", "method.lr=0.3", "trainer.eval_every=2")
+    home = done(nursery, tmp_path, *words)
+    entries = map(json.loads, (home / "metrics.jsonl").read_text().splitlines())
+    seen = [entry["validation/mse"] for entry in entries if "validation/mse" in entry]
+    assert len(set(seen)) > 2
+    assert result(home)["metrics"]["validation/mse"] == best(seen)
 
 
 def test_an_early_stop_logs_the_steps_since_the_last_line(nursery: Nursery, tmp_path: Path) -> None:

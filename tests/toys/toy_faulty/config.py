@@ -15,4 +15,5 @@ class FaultyConfig:
         metadata={"help": "loss or gradient: not a number; buffer or parameter: changed by evaluate"}
     )
     at: int = field(metadata={"help": "step of the fault, counted from 1", "min": 1})
+    maximise: bool = field(metadata={"help": "true: the weights with the largest error are the best"})
     pause: float = field(metadata={"help": "seconds that a batch of evaluation takes", "min": 0})

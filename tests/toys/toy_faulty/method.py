@@ -46,6 +46,7 @@ class Fitting(TrainStage):
 
     def __init__(self, config: FaultyConfig) -> None:
         self.config = config
+        self.minimise_monitor = not config.maximise
 
     def build(self, inputs: Inputs) -> None:
         self.inputs, self.data = inputs, inputs.data
