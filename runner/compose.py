@@ -160,12 +160,19 @@ class Composer:
         if choices["preset"] not in (presets := self.options("preset", self.installed)):
             _refuse_preset(choices["preset"], words, presets)
             choices["preset"] = "none"
+        self._refuse_late_methods(tree)
         try:
             return checked(plain(tree), choices, tuple(words), self.registry)
         except ConfigError as error:
             from runner.origin import located
 
             raise ConfigError(located(str(error), words, choices, self.places(self.installed))) from None
+
+    def _refuse_late_methods(self, tree: DictConfig) -> None:
+        """Methods are found before anything is composed, so a file cannot say where they lie."""
+        said = tree.methods.path if OmegaConf.is_dict(tree.methods) else None
+        if said and not self.registry.folders:
+            raise ConfigError("methods.path can only be a word of the command, as in methods.path=DIR")
 
     def _refuse_hydra(self, tree: DictConfig) -> None:
         """Files of the user's cannot reach Hydra's own settings, some of which name code to call."""
@@ -271,7 +278,9 @@ def method_settings(method: Found, node: Any) -> Any:
 
 def _with_paths(config: dict[str, Any], registry: Registry) -> dict[str, Any]:
     """The root with `methods.path` made absolute, so that a run can be resumed from any folder."""
-    return {**config, "methods": {"path": [str(folder) for folder in registry.folders]}}
+    node = config.get("methods")
+    paths = {"path": [str(folder) for folder in registry.folders]}
+    return {**config, "methods": {**node, **paths} if isinstance(node, dict) else node}
 
 
 def _check_fit(composed: Composed) -> None:

@@ -91,6 +91,10 @@ def read_config(folder: Path) -> tuple[dict[str, Any], dict[str, str], tuple[str
         whole = whole and all(isinstance(word, str) for word in [*config["methods"]["path"], *overrides])
         if not whole or not isinstance(config["methods"]["path"], list) or not isinstance(overrides, list):
             raise ValueError("it is not what a run writes")
+        for place in map(Path, config["methods"]["path"]):
+            # A folder of runs may come from somebody else; it must not bring along the code that is run.
+            if not place.is_absolute() or place.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"methods.path={place} is not where a method of yours would lie")
         return config, choices, tuple(overrides)
     except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error

@@ -32,6 +32,8 @@ def build(cls: type[T], node: Mapping[str, Any], path: str, file: str) -> T:
     messages. Raises `ConfigError` for an unknown or missing key, a wrong type, a value out of range, or what
     `cls` refuses.
     """
+    if not isinstance(node, Mapping):
+        raise _wrong(path, node, "a group of keys", file)
     hints, fields = _hints(cls), {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in node:
         if key not in fields:

@@ -55,9 +55,27 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a training checkpoint; raises `ConfigError` for any other file."""
     content = checkpoint.load(path)
     wanted = {"format", "stage", "state", "tracked", "averages", "scaler", "window", "journal"}
-    if set(content) != wanted or content["format"] != FORMAT or set(content["state"]) != set(vars(State())):
+    if set(content) != wanted or content["format"] != FORMAT or not _whole(content):
         raise ConfigError(f"{path} is no checkpoint of a training of this version")
     return content
+
+
+def _whole(content: Mapping[str, Any]) -> bool:
+    """Whether state, window and journal hold what a run writes there."""
+    state, window, journal = content["state"], content["window"], content["journal"]
+    if not all(isinstance(part, dict) for part in (state, window, journal)):
+        return False
+    counts = [value for key, value in state.items() if key not in ("best", "finished", "seconds")]
+    counts += list(journal.values())
+    pairs = [value for value in window.values() if isinstance(value, list) and len(value) == 2]
+    numbers = [state.get("seconds"), *([state["best"]] if state.get("best") is not None else [])]
+    return (
+        set(state) == set(vars(State()))
+        and all(type(count) is int and count >= 0 for count in counts)
+        and all(type(number) in (int, float) for number in [*numbers, *(n for pair in pairs for n in pair)])
+        and len(pairs) == len(window)
+        and type(state["finished"]) is bool
+    )
 
 
 class Training:
@@ -309,6 +327,8 @@ class Training:
 
         Raises `ConfigError` where they do not fit, and `NotFinite` where they hold no numbers.
         """
+        if content["stage"] != self.stage.name:
+            raise ConfigError(f"the checkpoint is of stage {content['stage']}, not of {self.stage.name}")
         checkpoint.load_tracked(self.stage.tracked, content["tracked"])
         guard.check_state(self.stage.tracked, content["state"]["step"])
         if self.averages is None:
@@ -322,8 +342,10 @@ class Training:
         trainer, state = self.context.trainer, self.state
         best = trainer.keep_best and state.best is not None and (self.folder / "best.pt").is_file()
         if best:
-            self.load(read(self.folder / "best.pt"))
-            log.info("%s: the best weights are those of step %d", self.label, state.best_step)
+            # Its step is a later one than best_step if a kill lost what came after it was written.
+            content = read(self.folder / "best.pt")
+            self.load(content)
+            log.info("%s: the best weights are those of step %d", self.label, content["state"]["step"])
         metrics = self.evaluator.metrics("validation") | self.evaluator.metrics("test")
         if not math.isfinite(metrics.get(self.stage.monitor or "", 0.0)):
             raise NotFinite(f"{self.stage.monitor} is {metrics[self.stage.monitor or '']} in the end")

@@ -22,7 +22,7 @@ NOT_THE_USERS = (os.path.dirname(torch.__file__), __file__)
 
 
 class Watch(TorchDispatchMode):
-    """Remembers the first operation since `clear` that made a NaN, or else an infinity, of finite numbers."""
+    """Remembers the first operations since `clear` that made a NaN and an infinity of finite numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,15 +34,18 @@ class Watch(TorchDispatchMode):
 
     @property
     def first(self) -> str:
-        """Says which operation it was and which line called it; empty if there was none."""
-        return self._made.get("NaN") or self._made.get("infinity") or ""
+        """Says which operation it was and which line called it; where an infinity came before the NaN, of
+        both. Empty if there was none."""
+        return "; ".join(self._made.values())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         before = _kind((args, kwargs))
         result = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
         kind = _kind(result)
-        if kind is None or kind in self._made or before in ("NaN", kind) or name.startswith(UNFILLED):
+        if kind is None or "NaN" in self._made or kind in self._made or before in ("NaN", kind):
+            return result
+        if name.startswith(UNFILLED):
             return result
         if kind == "NaN" or not name.startswith(FILLING):
             self._made[kind] = f"the first {kind} is made by {name}{_caller()}"

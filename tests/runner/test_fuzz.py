@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner import schema
-from runner.cli import sort_words
+from runner.cli import PATHS, sort_words
 from runner.compose import Composer
 from runner.errors import ConfigError
 from runner.registry import Registry
@@ -65,7 +65,9 @@ def wrong_types(draw: st.DrawFn) -> str:
     if not tuples:
         values += ["[]", "[1,x]"]
     if str in members or dict in {typing.get_origin(member) for member in members}:
-        values = ["{a:1}", "[1]", "3.5", "true"] if str in members else ["3", "x"]
+        values = (
+            ["{a:1}", "[1]", *([] if key in PATHS else ["3.5", "true"])] if str in members else ["3", "x"]
+        )
     return f"{key}={draw(st.sampled_from(values))}"
 
 

@@ -51,6 +51,10 @@ def complaint(place: Path, files: dict[str, str], *words: str) -> str:
             "(see tests/toys/conf/dataset/toy_points.yaml)",
         ),
         (
+            "experiment/me.yaml", GLOBAL + "method: realnvp\n", ["experiment=me"],
+            "own/experiment/me.yaml: method=realnvp is not a group of keys (see conf/method/realnvp.yaml)",
+        ),
+        (
             "experiment/me.yaml", "trainer:\n  steps: 3\n", ["experiment=me"],
             "own/experiment/me.yaml: its first line must be '# @package _global_'",
         ),
@@ -79,6 +83,14 @@ def test_a_word_of_the_command_is_no_files_fault(tmp_path: Path, word: str) -> N
     files = {"experiment/me.yaml": GLOBAL + "trainer: {steps: 3}\n"}
     said = complaint(tmp_path, files, "experiment=me", word)
     assert said.startswith(word.lstrip("+").partition("=")[0].split(".")[0])
+
+
+def test_a_file_cannot_say_where_methods_lie(tmp_path: Path) -> None:
+    path = tmp_path / "experiment" / "me.yaml"
+    path.parent.mkdir()
+    path.write_text(GLOBAL + "methods: {path: [/tmp]}\n")
+    with pytest.raises(ConfigError, match="can only be a word of the command"):
+        Composer(["experiment=me"], [tmp_path]).compose()
 
 
 def test_the_yaml_of_a_method_from_elsewhere_is_named_where_it_lies(tmp_path: Path) -> None:

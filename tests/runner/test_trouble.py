@@ -225,6 +225,57 @@ def test_a_root_of_data_that_is_not_there_is_named(
     assert said in capsys.readouterr().err
 
 
+def put(*keys: str, value: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Sets one value deep in a checkpoint."""
+
+    def alter(content: dict[str, Any]) -> dict[str, Any]:
+        node = content
+        for key in keys[:-1]:
+            node = node[key]
+        node[keys[-1]] = value
+        return content
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (["state", "step"], 1e9), (["state", "step"], "x"), (["state", "step"], -5), (["state"], None),
+        (["state", "finished"], 1), (["state", "best"], "low"), (["window"], {"a": 3}),
+        (["journal"], {"metrics": "z"}), (["journal"], None), (["journal", "metrics"], -3),
+    ],
+)  # fmt: skip
+def test_an_edited_checkpoint_is_refused(
+    folder: Path, tmp_path: Path, keys: list[str], value: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both(put(*keys, value=value))(folder)
+    assert cli.main(["task=evaluate", f"checkpoint={folder}", f"outputs={tmp_path}"]) == 2
+    assert "is no checkpoint of a training of this version" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_stage_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both(put("stage", value="other"))(folder)
+    assert cli.main(["task=evaluate", f"checkpoint={folder}", f"outputs={tmp_path}"]) == 2
+    assert "the checkpoint is of stage other, not of density" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["evil", "FOLDER/evil"])
+def test_a_runs_folder_brings_no_code_along(
+    folder: Path, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "evil" / "method").mkdir(parents=True)
+    (folder / "evil" / "method" / "__init__.py").write_text("raise SystemExit('run')\n")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["methods"]["path"] = [where.replace("FOLDER", str(folder))]
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "result.json").unlink()
+    assert cli.main(["resume", str(folder)]) == 2
+    assert "is not where a method of yours would lie" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_lost_reader_costs_no_run(sweep: bool, tmp_path: Path) -> None:
     words = ["-m", *SMALL, "seed=1,2"] if sweep else SMALL

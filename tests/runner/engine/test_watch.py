@@ -47,7 +47,7 @@ def steep(x: Tensor) -> None:
         (root, "NaN", "log", "in engine/test_watch.py:{line}: y = x.log()"),
         (overflow, "infinity", "exp", "return torch.exp(100 * x).square().sum()"),
         (masked_then_nan, "NaN", "sqrt", "return masked(x) + (x - 5).sqrt().sum()"),
-        (steep, "NaN", "mul", "in the backward pass of engine/test_watch.py:{line}: torch.nn.functional"),
+        (steep, "infinity", "div", "in the backward pass of engine/test_watch.py:{line}: torch.nn"),
     ],
 )
 def test_the_operation_and_its_line(
@@ -56,6 +56,11 @@ def test_the_operation_and_its_line(
     said = first(work)
     assert said.startswith(f"the first {kind} is made by {operation} in ")
     assert code.format(line=work.__code__.co_firstlineno + 1) in said
+
+
+def test_an_infinity_before_the_nan_is_named_too() -> None:
+    assert "; the first NaN is made by mul in the backward pass of engine/test_watch.py" in first(steep)
+    assert "infinity" not in first(masked_then_nan)
 
 
 def test_finite_work_and_masks_are_not_reported() -> None:
