@@ -10,7 +10,7 @@ from runner.errors import ConfigError, nearest
 
 SECTIONS = ("methods", "datasets", "presets", "experiments", "debug")
 HELP = """\
-run list [methods|datasets|presets|experiments|debug] [methods.path=[DIR]]
+run list [methods|datasets|presets|experiments|debug] [methods.path=DIR]
 
 Shows what can be chosen, with a line about each.
 """
@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
             raise ConfigError(f"run list {word}: there is no such list{nearest(word, SECTIONS)}")
     for word in words:
         if "=" in word and not word.startswith("methods.path="):
-            raise ConfigError(f"run list {word}: only methods.path=[DIR] changes what there is to choose")
+            raise ConfigError(f"run list {word}: only methods.path=DIR changes what there is to choose")
     composer = Composer([word for word in words if "=" in word])
     for section in asked or SECTIONS:
         print(f"{section}:")
