@@ -48,8 +48,9 @@ def make_panels(comparison: Comparison, globs: Sequence[str] = ()) -> list[Panel
     """The panels whose metric matches one of `globs`; without globs, all that are curves if any of
     validation or test is.
 
-    Validation comes first, then test, then the rest. A final metric that was not logged is a single point at
-    the run's last step. A metric that several stages logged has a panel for each stage.
+    Curves come before single points, and among each of these validation first, then test, then the rest. A
+    final metric that was not logged is a single point at the run's last step. A metric that several stages
+    logged has a panel for each stage.
     """
     found: dict[tuple[str, str], dict[int, Line]] = {}
     # One configuration at a time: only its own runs' whole logs are held in memory.
@@ -63,7 +64,7 @@ def make_panels(comparison: Comparison, globs: Sequence[str] = ()) -> list[Panel
         Panel(metric if len(stages[metric]) == 1 else f"{stage}: {metric}", lines)
         for (stage, metric), lines in found.items()
     ]
-    panels.sort(key=lambda panel: _rank(panel.title))
+    panels.sort(key=lambda panel: (panel.points == 1, _rank(panel.title)))
     curved = [panel for panel in panels if panel.points > 1]
     judged = any(_rank(panel.title) < TRAIN for panel in curved)
     return panels if globs or not judged else curved

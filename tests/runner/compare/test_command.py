@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from runner.compare import main
+from runner.compare.group import compare
 from runner.compare.layout import display_width
+from runner.compare.load import load_run
+from runner.compare.panels import make_panels
 from runner.errors import ConfigError
 
 
@@ -187,6 +190,15 @@ def test_a_run_that_logged_nothing_still_has_all_three_files(write_run: Any, tmp
     failed = write_run.finished(1, {}, status="failed", error="data is missing", steps=0)
     main([str(write_run("a", config=write_run.settings(1), result=failed)), "--out", "o"])
     assert len(list((tmp_path / "o").iterdir())) == 3
+
+
+def test_curves_come_before_points(write_run: Any) -> None:
+    rows = [{"stage": "fit", "step": step, "train/loss": 1 / step} for step in (10, 20, 30)]
+    rows.append({"stage": "fit", "step": 30, "validation/error": 0.5})
+    result = write_run.finished(1, {"validation/error": 0.5, "test/error": 0.25}, steps=30)
+    run = load_run(write_run("short", config=write_run.settings(1), rows=rows, result=result))
+    titles = [panel.title for panel in make_panels(compare([run]))]
+    assert titles == ["train/loss", "validation/error", "test/error"]
 
 
 def test_looks_at_finished_runs_are_left_out_unless_named(
