@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from runner.compare.curves import Curve
 from runner.compare.group import Comparison
@@ -62,6 +62,7 @@ def draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
     for position, line in panel.lines.items():
         _draw_band(axes, line, style(position), floor, alpha=0.2 if len(panel.lines) < 8 else 0.1)
         _draw_singles(axes, line, style(position)["color"])
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     if log and lowest > 0:
         axes.set_yscale("log")
     elif log:

@@ -259,7 +259,10 @@ class Pipeline:
         if isinstance(stage, TrainStage):
             training = Training(stage, inputs, self.context, self.home, From(self.journal, {}), "")
             names = BEST_FIRST if self.context.trainer.keep_best else BEST_FIRST[::-1]
-            training.load(read_training(weights_of(checkpoint_folder, names)))
+            weights = weights_of(checkpoint_folder, names)
+            content = read_training(weights)
+            training.load(content)
+            log.info("weights: %s, of step %d", weights, content["state"]["step"])
             self.parameters = training.parameters
             return stage, training.evaluator
         noted = self.ledger.artifact(stage.name)
