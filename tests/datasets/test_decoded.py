@@ -184,6 +184,9 @@ def test_lsun_trains_on_random_crops_of_the_same_pictures(load: Any, access: Acc
     assert len({number for number, _, _ in seen}) == 10
     tops = [top for number, top, _ in seen if wholes[number].shape[1] == 96]
     assert {min(tops), max(tops)} == {0, 32}, "the first and the last place occur"
+    for crop in data.train.plain.batch(torch.arange(10).repeat(3)).images.numpy():
+        number, top, left = windows[crop.tobytes()]
+        assert (top, left) == tuple((extent - 64 + 1) // 2 for extent in wholes[number].shape[1:])
 
 
 def test_lsun_in_memory_equals_decoding(load: Any, access: Access, publish: Any) -> None:

@@ -109,6 +109,7 @@ def test_a_value_with_an_equals_sign_needs_no_quotes() -> None:
     assert cli.quoted("checkpoint=a/seed=1,b", multirun=True) == 'checkpoint="a/seed=1",b'
     assert cli.quoted("outputs=ü,b") == 'outputs="ü,b"'
     assert cli.quoted("data.root=~/my data") == 'data.root="~/my data"'
+    assert cli.quoted("dataset.path=a,b.zip") == 'dataset.path="a,b.zip"'
     assert cli.quoted("dataset.path=pics, old (1).zip") == 'dataset.path="pics, old (1).zip"'
     assert cli.quoted("outputs=a,b", multirun=True) == "outputs=a,b"
     assert cli.quoted("methods.path=~/mine") == 'methods.path="~/mine"'

@@ -62,12 +62,21 @@ def test_an_optimiser_and_what_it_trains_must_be_tracked() -> None:
     assert "not in self.tracked" in refusal(lambda: contract.optimiser(fit(net=net), sgd))
     assert "of no module in self.tracked" in refusal(lambda: contract.optimiser(fit(optimizer=sgd), sgd))
     assert "of no module" in refusal(lambda: contract.optimiser(fit(net=other, optimizer=sgd), sgd))
+    both = torch.optim.SGD([*net.parameters(), *other.parameters()], lr=0.1)
+    assert "of no module" in refusal(lambda: contract.optimiser(fit(net=net, optimizer=both), both))
     contract.optimiser(fit(all=Pair()), sgd)  # what it holds is its own affair
+
+
+class Taken:
+    """It can be loaded, but not saved."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 def test_tracked_holds_what_has_a_state() -> None:
     contract.tracked(fit(net=nn.Linear(1, 1), pair=Pair()))
     assert refusal(lambda: contract.tracked(Fit())).startswith("build must set self.tracked")
+    assert refusal(lambda: contract.tracked(fit(one=Taken()))).startswith("tracked['one'] is a Taken")
     assert refusal(lambda: contract.tracked(fit(rate=0.1))).startswith("tracked['rate'] is a float")
 
 

@@ -69,6 +69,16 @@ def test_finite_work_and_masks_are_not_reported() -> None:
     assert first(lambda x: torch.empty(1000).fill_(1.0) + x.sum()) == ""
 
 
+def test_memory_that_is_not_yet_filled_is_not_reported() -> None:
+    watch = Watch()
+    with watching(watch):
+        for _ in range(20):
+            with torch.utils._python_dispatch._disable_current_modes():
+                torch.full((4096,), torch.nan)
+            torch.empty(4096).fill_(1.0)
+    assert watch.first == ""
+
+
 def test_what_is_handed_on_is_not_made() -> None:
     watch, bad = Watch(), torch.tensor([torch.nan])
     with watching(watch):
