@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from datasets.types import Access
@@ -14,7 +15,8 @@ def access(root: RootSettings) -> Access:
     data = root.data
     where = None if data.root is None else Path(data.root).expanduser()
     if where is not None and not where.is_dir():
-        beside = [path.name for path in where.parent.iterdir()] if where.parent.is_dir() else []
+        readable = where.parent.is_dir() and os.access(where.parent, os.R_OK)
+        beside = os.listdir(where.parent) if readable else []
         raise ConfigError(
             f"data.root={where}: there is no such folder{nearest(where.name, beside, only_close=True)}"
         )

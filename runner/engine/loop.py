@@ -275,6 +275,8 @@ class Training:
         """Keeps the weights if they are the best so far, and counts towards early stop if not."""
         state, patience = self.state, self.context.trainer.early_stop
         sign = 1 if self.stage.minimise_monitor else -1
+        if not math.isfinite(value):
+            log.warning("%s: %s is %s at step %d", self.label, self.stage.monitor, value, self.state.step)
         if math.isfinite(value) and (state.best is None or sign * value < sign * state.best):
             state.best, state.best_step, state.waited = value, state.step, 0
             self._save("best")

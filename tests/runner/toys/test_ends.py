@@ -186,6 +186,13 @@ def test_numbers_that_are_not_finite_end_a_run(
     assert all(torch.isfinite(value).all() for value in saved["tracked"]["line"].values())
 
 
+def test_a_monitor_that_is_no_number_is_said_when_it_is_seen(nursery: Nursery, tmp_path: Path) -> None:
+    words = ("method=toy_faulty", "method.fault=monitor", "trainer.eval_every=4")
+    assert nursery.run(command(tmp_path, *words), tmp_path / "log") == 1
+    assert "fitting: validation/mse is nan at step 4" in (tmp_path / "log").read_text()
+    assert result(the_run(tmp_path / "outputs"))["error"] == "validation/mse is nan in the end"
+
+
 def test_a_bad_update_at_a_checkpoint_is_not_saved(nursery: Nursery, tmp_path: Path) -> None:
     words = ("method=toy_faulty", "method.fault=gradient", "method.at=8", "trainer.eval_every=null")
     assert nursery.run(command(tmp_path, *words), tmp_path / "log") == 1

@@ -11,8 +11,8 @@ class FaultyConfig:
     """What goes wrong, and when."""
 
     lr: float = field(metadata={"help": "learning rate", "above": 0})
-    fault: Literal["none", "loss", "gradient", "buffer", "parameter"] = field(
-        metadata={"help": "loss or gradient: not a number; buffer or parameter: changed by evaluate"}
+    fault: Literal["none", "loss", "gradient", "monitor", "buffer", "parameter"] = field(
+        metadata={"help": "loss, gradient, monitor: not a number; buffer, parameter: changed by evaluate"}
     )
     at: int = field(metadata={"help": "step of the fault, counted from 1", "min": 1})
     maximise: bool = field(metadata={"help": "true: the weights with the largest error are the best"})

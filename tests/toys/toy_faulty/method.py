@@ -82,6 +82,8 @@ class Fitting(TrainStage):
             tick()
             time.sleep(self.config.pause)
             total += self.loss(points)[0].item() * len(points)
+        if self.config.fault == "monitor":
+            total = torch.nan
         if self.config.fault == "buffer":
             self.line.seen += 1
         if self.config.fault == "parameter":
