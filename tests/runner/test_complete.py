@@ -36,6 +36,7 @@ def shown(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         ("run seed=", ["seed=0"]),
         ("run threads=", []),
         ("run checkpoint=", []),
+        ("run outputs=", []),
         ("run data.root=", []),
         ("run trainer.keep_best=", ["trainer.keep_best=false", "trainer.keep_best=true"]),
         ("run method=realnvp method.logit=", [f"method.logit={n}" for n in ("none", "paper", "symmetric")]),

@@ -142,3 +142,12 @@ def test_later_choices_win() -> None:
     bare = Composer(["dataset=digits", "preset=none"]).compose()
     assert bare.root.trainer.steps is None
     assert bare.method_config != plain.method_config
+
+
+def test_a_choice_is_described_by_a_whole_sentence() -> None:
+    from runner.verbs.list import about
+
+    composer = Composer([])
+    said = about("debug", "nan", composer)
+    assert said == "Find where a NaN is born: its step, its operation and your line, forwards or backwards"
+    assert about("debug", "fast", composer).endswith("64 items each")
