@@ -165,9 +165,10 @@ def run(words: Words) -> int:
 
     composer = Composer(words.overrides, words.config_dirs)
     if words.multirun:
-        from runner.sweep import sweep
+        from runner.sweep.command import sweep
 
         return sweep(composer)
+    _refuse_how(composer.words)
     composed = from_checkpoint(composer) or composer.compose()
     if words.show:
         import yaml
@@ -177,6 +178,15 @@ def run(words: Words) -> int:
     from runner.start import start
 
     return start(composed)
+
+
+def _refuse_how(words: Sequence[str]) -> None:
+    """Words about the jobs of a sweep mean nothing for a single run."""
+    from runner.settings import HOW
+
+    for word in words:
+        if word.lstrip("+").startswith(tuple(f"{node}{end}" for node in HOW for end in ("=", "."))):
+            raise ConfigError(f"{word} says how the jobs of a sweep are made or run: add -m")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from runner import schema
 from runner.api import MethodEntry, Source
 from runner.errors import ConfigError, nearest
 from runner.registry import CONF, Found, Registry
-from runner.settings import GROUPS, RootSettings, TrainerSettings, flat
+from runner.settings import GROUPS, HOW, RootSettings, TrainerSettings, flat
 
 OPTIONAL = ("preset", "experiment", "debug")
 ALLOWED_HYDRA = ("hydra/launcher", "hydra.launcher.")
+OWN_LAUNCHERS = ("auto", "local", "process", "slurm")
 HYDRA_PER_RUN = ("runtime", "overrides", "job", "searchpath")
 """Parts of Hydra's own node that differ from run to run by themselves."""
 
@@ -42,6 +43,7 @@ class Composed:
         method, dataset: the entries that were found, with their settings in `method_config` and
             `dataset_config`.
         registry: where they were found.
+        how: the nodes `launcher`, `sweeper` and `sweep`, which are no part of a run's own configuration.
     """
 
     config: dict[str, Any]
@@ -53,6 +55,7 @@ class Composed:
     dataset: Found
     dataset_config: Any
     registry: Registry
+    how: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -96,6 +99,8 @@ def normalise(overrides: Sequence[Override]) -> list[str]:
 def _normalised(override: Override) -> str:
     group = str(override.key_or_group)
     line = str(override.input_line)
+    if group == "hydra/launcher" and override.value() in OWN_LAUNCHERS:
+        return f"launcher={override.value()}"
     if group not in GROUPS or override.is_sweep_override() or isinstance(override.value(), (str, list, dict)):
         return line
     value = line.partition("=")[2].strip()
@@ -161,8 +166,10 @@ class Composer:
             _refuse_preset(choices["preset"], words, presets)
             choices["preset"] = "none"
         self._refuse_late_methods(tree)
+        values = plain(tree)
+        how = {node: values.pop(node, None) for node in HOW}
         try:
-            return checked(plain(tree), choices, tuple(words), self.registry)
+            return replace(checked(values, choices, tuple(words), self.registry), how=how)
         except ConfigError as error:
             from runner.origin import located
 

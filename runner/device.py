@@ -5,28 +5,15 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from runner.cores import cores
 from runner.errors import ConfigError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`, from its `malloc.h`."""
-
-CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")
-"""Microseconds of processor time in a period, and the period, of this process's control group."""
-
-
-def cores() -> int:
-    """CPU cores that this process may use: those it is bound to, and no more than a container's share."""
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = map(int, CPU_SHARE.read_text().split())
-    except (OSError, ValueError):  # no such file, or "max": no bound
-        return bound
-    return max(1, min(bound, quota // period))
 
 
 def set_threads(threads: int | None) -> int:

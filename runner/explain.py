@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.errors import ConfigError, nearest
 from runner.origin import file_of
-from runner.settings import flat
+from runner.settings import GROUPS, HOW, flat
 
 if TYPE_CHECKING:
     from runner.compose import Composer
@@ -76,9 +76,7 @@ def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
 
 def _known_keys(words: Sequence[str], composer: Composer) -> dict[str, Any]:
     """Dotted keys of the configuration that the choices of `words` alone make; under "" the choices."""
-    from runner.settings import GROUPS
-
-    groups = [word for word in words if word.partition("=")[0] in GROUPS]
+    groups = [word for word in words if word.partition("=")[0] in (*GROUPS, *HOW)]
     try:
         tree = composer._tree(groups)
     except (HydraException, OmegaConfBaseException, ValueError):

@@ -18,6 +18,7 @@ from runner import console, device, folder
 from runner.access import access
 from runner.api import Stage, TrainStage
 from runner.compose import Composed, differences
+from runner.cores import cores
 from runner.engine import contract, store
 from runner.engine.compute import Blocks
 from runner.engine.context import Context
@@ -113,7 +114,7 @@ def _prepare(composed: Composed, stop: StopRequest) -> Context:
 def _workers(given: int | None, data: Any) -> int:
     if getattr(data, "in_memory", True):
         return 0
-    return device.cores() if given is None else given
+    return cores() if given is None else given
 
 
 def _smaller(composed: Composed) -> tuple[str, ...]:
@@ -181,7 +182,8 @@ def _caught(outcome: Outcome) -> Iterator[None]:
             _failed(outcome, 1, "out of memory: " + str(error).rpartition("can't allocate memory: ")[2])
             log.debug("%s", traceback.format_exc())
             return
-        _failed(outcome, 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        said = f"sys.exit({error.code})" if isinstance(error, SystemExit) else str(error)
+        _failed(outcome, 1, f"{type(error).__name__}: {' '.join(said.split())}")
         log.error("%s", traceback.format_exc())
 
 

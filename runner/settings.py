@@ -9,6 +9,9 @@ from typing import Any, Literal
 GROUPS = ("method", "dataset", "preset", "experiment", "trainer", "debug")
 """The groups of which a run has one choice each."""
 
+HOW = ("launcher", "sweeper", "sweep")
+"""Nodes that say how `run -m` makes and runs its jobs; no part of a run's own configuration."""
+
 
 @dataclass(frozen=True)
 class TrainerSettings:

@@ -1,4 +1,4 @@
-"""`run resume DIR`: goes on with a run that was stopped or killed, as if it had never been."""
+"""`run resume DIR`: goes on with a run that was stopped or killed, or with a sweep."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from runner.cli import quoted
 from runner.compose import Composed, checked, parse
 from runner.errors import ConfigError
 from runner.registry import Registry
+from runner.sweep.plan import is_sweep
 
 HELP = """\
 run resume DIR [data.root=DIR ...]
 
 Goes on with the run in DIR from its last checkpoint. A completed run is left as it is.
 Where data lies and how many workers decode it may be changed (data.*); nothing else may.
+
+Where DIR is the folder of a sweep, runs those of its jobs that are missing, failed or were interrupted; how
+they are run may be changed too (launcher=NAME, launcher.*, sweep.*).
 """
 
 
@@ -28,7 +32,10 @@ def main(words: list[str]) -> int:
     place = Path(words[0]).expanduser()
     if not place.is_dir():
         raise ConfigError(f"run resume {place}: there is no such folder")
-    _refuse_sweep(place)
+    if is_sweep(place):
+        from runner.sweep.resume import resume
+
+        return resume(place, words[1:])
     composed = composed_of(place, words[1:])
     result = folder.read_result(place)
     if result is not None and result["status"] == "completed":
@@ -37,13 +44,6 @@ def main(words: list[str]) -> int:
     from runner.start import start
 
     return start(composed, place)
-
-
-def _refuse_sweep(place: Path) -> None:
-    jobs = sorted(path.parent.name for path in place.glob("*/config.yaml"))
-    if jobs and not (place / "config.yaml").is_file():
-        first = place / jobs[0]
-        raise ConfigError(f"{place} is a sweep; its jobs are resumed one by one, as in run resume {first}")
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from runner import device
+from runner import cores, device
 from runner.errors import ConfigError
 
 BLOCKS = """
 import ctypes, sys
 import torch
-from runner import device
+from runner import cores, device
 
 class Info(ctypes.Structure):  # of glibc's malloc.h
     _fields_ = [(name, ctypes.c_int) for name in "arena ordblks smblks hblks a b c d e f".split()]
@@ -48,7 +48,7 @@ def test_threads_follow_the_environment_and_a_containers_share(
 ) -> None:
     before = torch.get_num_threads()
     share = tmp_path / "cpu.max"
-    monkeypatch.setattr(device, "CPU_SHARE", share)
+    monkeypatch.setattr(cores, "CPU_SHARE", share)
     try:
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         assert device.set_threads(None) == 1

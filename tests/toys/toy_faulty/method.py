@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,6 +33,22 @@ class Line(nn.Module):
         """`[B, 1]` to `[B, 1]`."""
         y: Tensor = self.linear(x)
         return y
+
+
+def happen(fault: str) -> None:
+    """Lets happen what ends or holds up a process."""
+    if fault == "raise":
+        raise RuntimeError("this was asked for")
+    if fault == "exit":
+        sys.exit(3)
+    if fault == "leave":
+        os._exit(3)
+    if fault == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if fault in ("hang", "deaf"):
+        time.sleep(3600)
+    if fault in ("kill", "crash"):
+        os.kill(os.getpid(), signal.SIGKILL if fault == "kill" else signal.SIGSEGV)
 
 
 class FaultyMethod(Method):
@@ -64,6 +84,8 @@ class Fitting(TrainStage):
 
     def step(self, batch: Tensor, update: Update, step: int) -> Metrics:
         fault = self.config.fault if step + 1 == self.config.at else "none"
+        if fault != "none" and (self.config.fuse is None or Path(self.config.fuse).exists()):
+            happen(fault)
         return update.minimise(self.optimizer, lambda points: self.loss(points, fault), batch)
 
     def loss(self, points: Tensor, fault: str = "none") -> tuple[Tensor, Metrics]:

@@ -6,7 +6,7 @@ import pytest
 
 from runner.compose import Composer
 from runner.errors import ConfigError
-from runner.sweep import expand, job_names, sweep
+from runner.sweep.command import expand, job_names, sweep
 
 
 def test_every_combination_is_a_job() -> None:

@@ -1,0 +1,73 @@
+"""`run -m`: composes and checks every job, writes the plan down, runs it, and prints a table."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from itertools import chain, count
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from runner import folder
+from runner.compose import ALLOWED_HYDRA, Composer
+from runner.errors import ConfigError
+from runner.settings import HOW
+from runner.sweep.conduct import Conduct, conduct
+from runner.sweep.plan import Job, Plan
+from runner.verbs.evaluate import from_checkpoint
+
+log = logging.getLogger("reclaim")
+LONGEST_NAME = 120
+
+
+def sweep(composer: Composer) -> int:
+    """Checks every job, runs them all, prints the table; returns 0, 1 if one is not completed, or 128 + a
+    signal's number."""
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        raise ConfigError(
+            "-m does not go together with torchrun: start the sweep alone, or one run under torchrun"
+        )
+    jobs = expand(composer)
+    composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]
+    how = Conduct.of(composed[0].how, how_words(composer.words), composed[0].root, len(jobs))
+    planned = [Job.of(name, how.shared(one)) for name, one in zip(job_names(jobs), composed, strict=True)]
+    home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
+    dirs = tuple(str(place) for place in composer.config_dirs)
+    Plan(tuple(composer.words), dirs, tuple(how_words(composer.words)), planned).write(home)
+    return conduct(home, planned, how)
+
+
+def how_words(words: Sequence[str]) -> list[str]:
+    """Those of the words that say how jobs are run, and are no part of any job."""
+    nodes = tuple(f"{node}{end}" for node in HOW for end in ("=", "."))
+    return [word for word in words if word.lstrip("+").startswith((*nodes, *ALLOWED_HYDRA))]
+
+
+def expand(composer: Composer) -> list[list[str]]:
+    """The words of each job; raises `ConfigError` if a value cannot be swept over."""
+    for override in composer.overrides:
+        if override.is_sweep_override() and how_words([str(override.input_line)]):
+            raise ConfigError(f"{override.key_or_group} says how all jobs are run; it cannot be swept over")
+    try:
+        overrides = OverridesParser.create().parse_overrides(composer.words)
+        batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    except HydraException as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    return [list(words) for batch in batches for words in batch]
+
+
+def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """A readable folder name for each job: the words in which it differs from others."""
+    common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
+    names: dict[str, None] = {}
+    for number, words in enumerate(jobs):
+        own = ",".join(word.lstrip("+~") for word in words if word not in common) or "job"
+        name = re.sub(r"[^\w.,=+-]+", "-", own)[:LONGEST_NAME].strip(".-") or "job"
+        free = chain((name,), (f"{name}-{i}" for i in count(number)))
+        names[next(one for one in free if one not in names)] = None
+    return list(names)

@@ -1,0 +1,185 @@
+"""How a sweep's jobs are run: which engine, how many at a time, and each one's share of cores and devices."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runner import folder
+from runner.compose import Composed
+from runner.cores import cores
+from runner.errors import ConfigError
+from runner.settings import RootSettings
+from runner.signals import StopRequest
+from runner.sweep import engines
+from runner.sweep.ledger import Ended, Ledger
+from runner.sweep.plan import Job
+from runner.sweep.pool import Listed, Pool, Source
+from runner.sweep.settings import (
+    LauncherSettings,
+    LocalSettings,
+    ProcessSettings,
+    SlurmSettings,
+    StockSettings,
+    SweepSettings,
+    launcher_settings,
+    sweep_settings,
+)
+from runner.sweep.table import print_table
+
+log = logging.getLogger("reclaim")
+STOCK = "hydra/launcher="
+NVIDIA = Path("/proc/driver/nvidia/gpus")
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How the jobs of one sweep are run.
+
+    Attributes:
+        launcher, sweep: the settings.
+        words: the words of the command that said so.
+        capacity: how many jobs run at a time.
+        threads: threads of a job that does not say how many.
+        shares: CUDA devices for each of the jobs that run at a time; None where they are not divided.
+        data: words about where data lies, for the jobs of a resumed sweep.
+    """
+
+    launcher: LauncherSettings
+    sweep: SweepSettings
+    words: tuple[str, ...]
+    capacity: int
+    threads: int | None
+    shares: tuple[str, ...] | None
+    data: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, nodes: Mapping[str, Any], words: Sequence[str], root: RootSettings, jobs: int) -> Conduct:
+        """From the nodes `launcher` and `sweep`, for `jobs` jobs like `root`; raises `ConfigError`."""
+        settings = launcher_settings(nodes["launcher"])
+        stock = [word for word in words if word.startswith(STOCK)]
+        if stock and not stock[-1].endswith("=basic"):
+            settings = StockSettings(stock[-1].removeprefix(STOCK))
+        elif isinstance(settings, ProcessSettings) and settings.name == "auto":
+            settings = LocalSettings("local") if jobs == 1 else replace(settings, name="process")
+        capacity, threads, shares = 1, None, None
+        if isinstance(settings, ProcessSettings):
+            capacity, threads, shares = _divided(settings, root, jobs)
+        elif isinstance(settings, SlurmSettings):
+            capacity, threads = jobs, settings.cpus
+        elif isinstance(settings, StockSettings):
+            capacity = jobs
+        return cls(settings, sweep_settings(nodes["sweep"]), tuple(words), capacity, threads, shares)
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds that an attempt may take."""
+        minutes = getattr(self.launcher, "timeout_minutes", None)
+        return None if minutes is None else 60 * minutes
+
+    def shared(self, composed: Composed) -> Composed:
+        """A job's configuration with its share of the cores, where it does not say how many it wants.
+
+        It is written down with the job, since the number of threads changes the bits of a result.
+        """
+        if self.threads is None or composed.root.threads is not None:
+            return composed
+        root = replace(composed.root, threads=self.threads)
+        return replace(composed, root=root, config={**composed.config, "threads": self.threads})
+
+    def engine(self, home: Path, stop: StopRequest) -> engines.Engine:
+        """What runs the jobs below `home`."""
+        if isinstance(self.launcher, ProcessSettings):
+            return engines.processes(home, self.launcher, self.capacity, self.shares, self.data)
+        if isinstance(self.launcher, SlurmSettings):
+            return engines.slurm(home, self.launcher, self.data)
+        if isinstance(self.launcher, StockSettings):
+            from runner.sweep.stock import Stock
+
+            hydra = [word for word in self.words if word.startswith("hydra")]
+            return Stock(home, hydra, self.data, self.capacity)
+        return engines.InProcess(home, stop, self.data)
+
+
+def _divided(
+    settings: ProcessSettings, root: RootSettings, jobs: int
+) -> tuple[int, int | None, tuple[str, ...] | None]:
+    """How many jobs run at a time, the threads of each, and its devices."""
+    pool = _pool(settings, root)
+    if pool is not None:
+        each = _devices_of(root)
+        shares = tuple(",".join(pool[i : i + each]) for i in range(0, len(pool) - each + 1, each))
+        if not shares:
+            raise ConfigError(f"trainer.devices={each} is more than launcher.devices has ({len(pool)})")
+        capacity = min(settings.jobs or len(shares), len(shares), jobs)
+        return capacity, max(1, cores() // (capacity * each)), shares
+    wanted = (root.threads or 1) * _devices_of(root)
+    capacity = min(settings.jobs or max(1, cores() // wanted), jobs)
+    return capacity, max(1, cores() // (capacity * _devices_of(root))), None
+
+
+def _devices_of(root: RootSettings) -> int:
+    return int(getattr(root.trainer, "devices", 1))
+
+
+def _pool(settings: ProcessSettings, root: RootSettings) -> list[str] | None:
+    """The CUDA devices to divide; None where the jobs use none, or say which one they use."""
+    if settings.devices is not None:
+        return [str(device) for device in settings.devices]
+    if root.device not in ("auto", "cuda"):
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [device.strip() for device in visible.split(",") if device.strip()] or None
+    return [str(i) for i in range(len(list(NVIDIA.glob("*"))))] or None
+
+
+def conduct(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
+    """Runs `jobs`, prints the table of all; returns the exit code."""
+    return run_source(home, how, lambda ledger, pool: Listed(_unfinished(home, jobs, ledger, pool)), jobs)
+
+
+def _unfinished(home: Path, jobs: Sequence[Job], ledger: Ledger, pool: Pool) -> list[Job]:
+    left = [job for job in jobs if ledger.state(job.name).status != "completed"]
+    return pool.adopt(left)
+
+
+def run_source(
+    home: Path, how: Conduct, source_of: Callable[[Ledger, Pool], Source], jobs: Sequence[Job]
+) -> int:
+    """Runs what `source_of` gives, and prints the table of `jobs`; returns the exit code."""
+    from runner import console
+
+    console.start()
+    with folder.locked(home), StopRequest().listening() as stop:
+        ledger = Ledger(home)
+        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit)
+        _announce(home, how, len(jobs))
+        pool.run(source_of(ledger, pool))
+        states = print_table([job.name for job in jobs], ledger)
+        ledger.close()
+    return _exit(home, states, stop)
+
+
+def _announce(home: Path, how: Conduct, jobs: int) -> None:
+    at_a_time = f", {how.capacity} at a time" if 1 < how.capacity < jobs else ""
+    threads = f", {how.threads} thread{'s' if how.threads != 1 else ''} each" if how.threads else ""
+    log.info(
+        "%d job%s by launcher=%s%s%s", jobs, "s" if jobs != 1 else "", how.launcher.name, at_a_time, threads
+    )
+    log.info("folder: %s", home)
+
+
+def _exit(home: Path, states: Sequence[Ended], stop: StopRequest) -> int:
+    done = all(ended.status == "completed" for ended in states)
+    if any(ended.status == "completed" for ended in states):
+        log.info("compare: run compare %s", home)
+    if not done:
+        log.info("go on:   run resume %s", home)
+    if stop.number is not None:
+        return 128 + stop.number
+    return int(not done)

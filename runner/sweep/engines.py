@@ -1,0 +1,253 @@
+"""Where jobs run: in this process, or in others of this machine or of a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runner.errors import ConfigError
+from runner.sweep.attendant import Attendant, Verdict
+from runner.sweep.plan import Job
+from runner.sweep.settings import ProcessSettings, SlurmSettings
+
+if TYPE_CHECKING:
+    from runner.signals import StopRequest
+
+log = logging.getLogger("reclaim")
+EXCHANGE = ".exchange"
+LOCK = ".lock"
+PYTHON = f"{shlex.quote(sys.executable)} -P"
+"""Without the current folder on its path, where something else may be called `runner`."""
+
+NO_LIMIT_MINUTES = 60 * 24 * 3650
+"""Submitit wants a limit; the attendant keeps the one that was asked for."""
+
+
+class Engine(Protocol):
+    """Runs jobs.
+
+    Attributes:
+        capacity: how many it takes at a time.
+        outlives: whether its jobs go on when the sweep's process ends.
+    """
+
+    capacity: int
+    outlives: bool
+
+    def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
+        """Begins `jobs`; returns its own name for each, by which `adopt` finds it again."""
+
+    def adopt(self, job: Job, handle: str) -> bool:
+        """Takes up a job that an earlier process began; returns whether it may still be running."""
+
+    def ended(self) -> list[tuple[Job, Verdict]]:
+        """The jobs that have ended since it was last asked; does not wait."""
+
+    def stop(self, job: Job) -> None:
+        """Asks a running job to save and stop; may be called again until it has ended."""
+
+
+class InProcess:
+    """Runs each job to its end when it is started, in this process."""
+
+    capacity = 1
+    outlives = False
+
+    def __init__(self, home: Path, stop: StopRequest, words: Sequence[str]) -> None:
+        self._home, self._stop, self._words = home, stop, list(words)
+        self._done: list[tuple[Job, Verdict]] = []
+
+    def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
+        for job in jobs:
+            began = time.monotonic()
+            code = run_here(self._home / job.name, self._stop, self._words)
+            asked = self._stop.number is not None
+            self._done.append((job, Verdict(code, time.monotonic() - began, asked=asked)))
+        return dict.fromkeys((job.name for job in jobs), None)
+
+    def adopt(self, job: Job, handle: str) -> bool:
+        return False
+
+    def ended(self) -> list[tuple[Job, Verdict]]:
+        done, self._done = self._done, []
+        return done
+
+    def stop(self, job: Job) -> None:
+        """Has ended when `start` returns."""
+
+
+def run_here(place: Path, stop: StopRequest, words: Sequence[str] = ()) -> int:
+    """Runs the job in the folder `place` in this process; returns its exit code."""
+    from runner.run import execute
+    from runner.verbs.resume import composed_of
+
+    return execute(composed_of(place, list(words)), stop, place).code
+
+
+class Submitted:
+    """Runs jobs through submitit: in processes of this machine, or as jobs of a cluster.
+
+    Arguments:
+        executor: submitit's; its files lie in a folder that only this user can read, since it pickles.
+        attendant: makes the attendant of a job from its folder and its share of the devices.
+        shares: devices for each of the jobs that run at a time; None where they are not divided.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        executor: Any,
+        attendant: Callable[[Path, str | None], Attendant],
+        capacity: int,
+        shares: Sequence[str] | None,
+        outlives: bool,
+    ) -> None:
+        self._home, self._executor, self._attendant = home, executor, attendant
+        self.capacity, self.outlives = capacity, outlives
+        self._shares = list(shares) if shares is not None else None
+        self._running: dict[str, _Running] = {}
+
+    def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
+        shares = [self._shares.pop(0) if self._shares is not None else None for _ in jobs]
+        calls = [
+            self._attendant(self._home / job.name, share) for job, share in zip(jobs, shares, strict=True)
+        ]
+        with ignoring_interrupts(), self._executor.batch():
+            handles = [self._executor.submit(call) for call in calls]
+        for job, handle, share in zip(jobs, handles, shares, strict=True):
+            self._running[job.name] = _Running(job, handle, share)
+        return {job.name: str(handle.job_id) for job, handle in zip(jobs, handles, strict=True)}
+
+    def adopt(self, job: Job, handle: str) -> bool:
+        if not self.outlives:
+            return False  # it ends with the sweep that began it, and its attendant waits for that
+        found = self._executor.job_class(folder=self._executor.folder, job_id=handle, tasks=[0])
+        self._running[job.name] = _Running(job, found, None)
+        return True
+
+    def ended(self) -> list[tuple[Job, Verdict]]:
+        done = [one for one in self._running.values() if one.handle.done()]
+        for one in done:
+            del self._running[one.job.name]
+            if one.share is not None and self._shares is not None:
+                self._shares.append(one.share)
+        return [(one.job, self._verdict(one)) for one in done]
+
+    def _verdict(self, one: _Running) -> Verdict:
+        from submitit.core.utils import FailedJobError, UncompletedJobError
+
+        try:
+            verdict: Verdict = one.handle.result()
+        except (FailedJobError, UncompletedJobError) as error:
+            log.debug("%s: %s", one.job.name, error)
+            return Verdict(seconds=time.monotonic() - one.began)
+        self._tidy(str(one.handle.job_id))
+        return verdict
+
+    def _tidy(self, handle: str) -> None:
+        for path in Path(self._executor.folder).glob(f"{handle}_*"):
+            with suppress(OSError):
+                path.unlink()
+
+    def stop(self, job: Job) -> None:
+        handle = self._running[job.name].handle
+        if self.outlives:
+            handle.cancel(check=False)
+            return
+        with suppress(ProcessLookupError):
+            os.kill(int(handle.job_id), signal.SIGTERM)
+
+
+@dataclass
+class _Running:
+    job: Job
+    handle: Any
+    share: str | None
+    began: float = field(default_factory=time.monotonic)
+
+
+@contextmanager
+def ignoring_interrupts() -> Any:
+    """What is started inside ignores a terminal's Ctrl-C; the sweep asks it to stop by other means."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def exchange(home: Path) -> Path:
+    """The folder of submitit's files, which nobody else may read or write; raises `ConfigError` if it is."""
+    place = home / EXCHANGE
+    place.mkdir(mode=0o700, exist_ok=True)
+    found = place.lstat()
+    if place.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ConfigError(f"{place} can be read by others; submitit's files must be yours alone")
+    return place
+
+
+def processes(
+    home: Path, settings: ProcessSettings, capacity: int, shares: Sequence[str] | None, words: Iterable[str]
+) -> Submitted:
+    """Fresh processes of this machine, `capacity` at a time."""
+    from submitit import LocalExecutor
+
+    executor = LocalExecutor(exchange(home), max_num_timeout=0, python=PYTHON)
+    executor.update_parameters(timeout_min=NO_LIMIT_MINUTES, stderr_to_stdout=True)
+    limit = None if settings.timeout_minutes is None else 60 * settings.timeout_minutes
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES")  # submitit empties it
+
+    def attendant(place: Path, share: str | None) -> Attendant:
+        return Attendant(
+            str(place),
+            tuple(words),
+            {"CUDA_VISIBLE_DEVICES": devices if share is None else share},
+            limit,
+            settings.grace_seconds,
+            str(home / LOCK),
+        )
+
+    return Submitted(home, executor, attendant, capacity, shares, outlives=False)
+
+
+def slurm(home: Path, settings: SlurmSettings, words: Iterable[str]) -> Submitted:
+    """Jobs of a Slurm cluster."""
+    from submitit import SlurmExecutor
+
+    executor = SlurmExecutor(exchange(home.resolve()), max_num_timeout=settings.requeues, python=PYTHON)
+    executor.update_parameters(**_slurm_parameters(home, settings))
+
+    def attendant(place: Path, share: str | None) -> Attendant:
+        grace = max(1.0, settings.signal_seconds - 15.0)
+        return Attendant(str(place.resolve()), tuple(words), grace=grace, requeue=True)
+
+    return Submitted(home, executor, attendant, sys.maxsize, None, outlives=True)
+
+
+def _slurm_parameters(home: Path, settings: SlurmSettings) -> dict[str, Any]:
+    wanted = {
+        "job_name": f"reclaim-{home.name}",
+        "time": settings.minutes,
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "constraint": settings.constraint,
+        "cpus_per_task": settings.cpus,
+        "gpus_per_node": settings.gpus or None,
+        "mem": None if settings.memory_gb is None else f"{round(1024 * settings.memory_gb)}MB",
+        "signal_delay_s": settings.signal_seconds,
+        "array_parallelism": settings.jobs,
+        "setup": list(settings.setup) or None,
+        "additional_parameters": dict(settings.extra) or None,
+        "stderr_to_stdout": True,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}

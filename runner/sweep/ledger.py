@@ -1,0 +1,119 @@
+"""What became of a sweep's jobs: one line for every begin and end, added to as they come."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner import folder
+
+NAME = "ledger.jsonl"
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt at a job ended.
+
+    Attributes:
+        status: completed, failed, stopped or not run.
+        error: one line, or None.
+        wrong: whether it was wrong input, which no second attempt would mend.
+        metrics: what a completed job came to.
+    """
+
+    status: str = NOT_RUN
+    error: str | None = None
+    wrong: bool = False
+    seconds: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Entry:
+    """What the ledger says of one job.
+
+    Attributes:
+        attempts: how often it was begun.
+        ended: how the last attempt ended; None while it runs, or where nobody saw its end.
+        handle: the launcher's name for the last attempt, such as the number of a cluster's job.
+        noted: whether its row of the HParams view was written since.
+    """
+
+    attempts: int = 0
+    ended: Ended | None = None
+    handle: str | None = None
+    noted: bool = False
+
+
+class Ledger:
+    """The `ledger.jsonl` of a sweep; a torn last line, as a kill leaves it, is passed over.
+
+    The result in a job's own folder counts for more: a job that is completed there is completed.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home, self._path = home, home / NAME
+        self.entries: dict[str, Entry] = {}
+        if self._path.is_file():
+            for line in self._path.read_bytes().split(b"\n")[:-1]:
+                self._take(line)
+        self._file = self._path.open("ab")
+        if self._file.tell() and not self._path.read_bytes().endswith(b"\n"):
+            self._file.write(b"\n")
+
+    def _take(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+            entry = self.entries.setdefault(str(said["job"]), Entry())
+            if said["event"] == "begin":
+                entry.attempts, entry.ended, entry.handle = entry.attempts + 1, None, said["handle"]
+                entry.noted = False
+            elif said["event"] == "end":
+                entry.ended = Ended(said["status"], said["error"], said["wrong"], said["seconds"])
+            elif said["event"] == "row":
+                entry.noted = True
+        except (ValueError, LookupError, TypeError):
+            return
+
+    def of(self, job: str) -> Entry:
+        """What is known of a job."""
+        return self.entries.get(job, Entry())
+
+    def begin(self, job: str, handle: str | None = None) -> None:
+        """An attempt at `job` has begun."""
+        self._write(job, "begin", handle=handle)
+
+    def end(self, job: str, ended: Ended) -> None:
+        """The attempt at `job` has ended."""
+        self._write(
+            job, "end", status=ended.status, error=ended.error, wrong=ended.wrong, seconds=ended.seconds
+        )
+
+    def row(self, job: str) -> None:
+        """The job's row of the HParams view was written."""
+        self._write(job, "row")
+
+    def _write(self, job: str, event: str, **more: Any) -> None:
+        said = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "job": job, "event": event, **more}
+        line = json.dumps(said).encode()
+        self._file.write(line + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._take(line)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def state(self, job: str) -> Ended:
+        """How the job stands: by the result in its folder, else by the last line about it."""
+        result = folder.read_result(self.home / job) if (self.home / job).is_dir() else None
+        ended = self.of(job).ended
+        if result is not None and (result["status"] == "completed" or ended is None):
+            error = result.get("error")
+            return Ended(result["status"], error, seconds=result["seconds"], metrics=dict(result["metrics"]))
+        return ended or Ended(NOT_RUN if not self.of(job).attempts else "stopped")

@@ -1,0 +1,101 @@
+"""What a sweep is to do: its jobs with their whole configurations, written down before the first begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner import atomic, folder
+from runner.compose import Composed
+from runner.errors import ConfigError
+from runner.identity import identity
+
+NAME = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        name: its folder within the sweep's.
+        id: hash of its configuration, data, code and versions; see `runner.identity`.
+        config, choices, overrides: what its `config.yaml` says.
+    """
+
+    name: str
+    id: str
+    config: dict[str, Any]
+    choices: dict[str, str]
+    overrides: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, composed: Composed) -> Job:
+        """The job of a checked configuration."""
+        return cls(name, identity(composed), composed.config, composed.choices, composed.overrides)
+
+    def prepare(self, home: Path) -> Path:
+        """Its folder below `home`, with its configuration; one that is there is left as it is."""
+        place = home / self.name
+        place.mkdir(exist_ok=True)
+        if not (place / folder.CONFIG).is_file():
+            folder.write_config(place, self.config, self.choices, self.overrides)
+        return place
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The `sweep.json` of a sweep.
+
+    Attributes:
+        words: the words of the command.
+        config_dirs: its `--config-dir` folders.
+        how: those of the words that say how the jobs are run, which a resume may add to.
+        jobs: all jobs; of a search, none.
+    """
+
+    words: tuple[str, ...]
+    config_dirs: tuple[str, ...]
+    how: tuple[str, ...]
+    jobs: list[Job] = field(default_factory=list)
+
+    def write(self, home: Path) -> None:
+        """Writes the file. Jobs have most of their configuration in common, which is written once."""
+        base = self.jobs[0].config if self.jobs else {}
+        jobs = [
+            {**vars(job), "config": {k: v for k, v in job.config.items() if k not in base or base[k] != v}}
+            for job in self.jobs
+        ]
+        head = {"words": self.words, "config_dirs": self.config_dirs, "how": self.how}
+        atomic.write_json(home / NAME, {**head, "base": base, "jobs": jobs})
+
+
+def is_sweep(home: Path) -> bool:
+    """Whether `home` is the folder of a sweep."""
+    return (home / NAME).is_file()
+
+
+def read(home: Path) -> Plan:
+    """The plan of the sweep in `home`; raises `ConfigError` if it is damaged."""
+    path = home / NAME
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        jobs = [_job(saved["base"], one) for one in saved["jobs"]]
+        texts: Sequence[Sequence[str]] = [saved["words"], saved["config_dirs"], saved["how"]]
+        if not all(isinstance(word, str) for words in texts for word in words):
+            raise ValueError("it is not what a sweep writes")
+        words, config_dirs, how = (tuple(one) for one in texts)
+        return Plan(words, config_dirs, how, jobs)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+
+
+def _job(base: Mapping[str, Any], saved: Mapping[str, Any]) -> Job:
+    name = str(saved["name"])
+    if Path(name).name != name or name.startswith("."):
+        raise ValueError(f"{name} is no name of a job")
+    overrides = tuple(map(str, saved["overrides"]))
+    return Job(name, str(saved["id"]), {**base, **saved["config"]}, dict(saved["choices"]), overrides)

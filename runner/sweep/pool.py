@@ -1,0 +1,193 @@
+"""Keeps an engine busy with the jobs of a sweep until all have ended, and writes down what became of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from runner.signals import StopRequest
+from runner.sweep.engines import Engine
+from runner.sweep.judge import Stamp, judge, stamp
+from runner.sweep.ledger import Ended, Ledger
+from runner.sweep.plan import Job
+from runner.sweep.settings import SweepSettings
+from runner.sweep.table import metric_of
+
+log = logging.getLogger("reclaim")
+POLL = 0.1
+ASK_AGAIN = 1.0
+"""Seconds after which a job is asked to stop again: one that has just begun may not have heard."""
+
+
+class Source(Protocol):
+    """Where jobs come from.
+
+    Attributes:
+        total: how many there will be.
+    """
+
+    total: int
+
+    def next(self) -> Job | None:
+        """The next job; None where there is none now."""
+
+    def ended(self, job: Job, ended: Ended) -> None:
+        """The job has ended, and is not tried again."""
+
+    def hopeless(self, job: Job) -> bool:
+        """Whether a running job is not worth going on with; it is then asked to stop."""
+
+
+class Listed:
+    """Jobs that are known beforehand."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs = deque(jobs)
+        self.total = len(self._jobs)
+
+    def next(self) -> Job | None:
+        return self._jobs.popleft() if self._jobs else None
+
+    def ended(self, job: Job, ended: Ended) -> None:
+        """Nobody asks."""
+
+    def hopeless(self, job: Job) -> bool:
+        return False
+
+
+@dataclass
+class _Running:
+    job: Job
+    before: Stamp
+    hopeless: bool = False
+    asked: float | None = None
+
+
+class Pool:
+    """Runs the jobs of one source.
+
+    Arguments:
+        limit: seconds that an attempt may take, for messages.
+        on_end: called with each job that is not tried again.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        engine: Engine,
+        ledger: Ledger,
+        settings: SweepSettings,
+        stop: StopRequest,
+        limit: float | None = None,
+        on_end: Callable[[Job, Ended], None] = lambda job, ended: None,
+    ) -> None:
+        self._home, self._engine, self._ledger, self._settings = home, engine, ledger, settings
+        self._stop, self._limit, self._on_end = stop, limit, on_end
+        self._running: dict[str, _Running] = {}
+        self._again: deque[Job] = deque()
+        self._tries: dict[str, int] = {}
+        self._done, self._failed = 0, False
+
+    def run(self, source: Source) -> None:
+        """Runs jobs until there are no more, or until a stop was asked for and those running have ended."""
+        while True:
+            self._fill(source)
+            for job, verdict in self._engine.ended():
+                running = self._running.pop(job.name)
+                ended = judge(self._home / job.name, running.before, verdict, self._limit)
+                self._end(source, running, ended)
+            if not self._running and not self._more(source):
+                return
+            if self._stop.number is not None and self._engine.outlives:
+                log.info("the jobs go on without this command; run resume %s waits for them", self._home)
+                return
+            self._ask(source)
+            if self._running:
+                time.sleep(POLL)
+
+    def adopt(self, jobs: Iterable[Job]) -> list[Job]:
+        """Takes up those of `jobs` that still run without us; returns the others."""
+        others = []
+        for job in jobs:
+            entry = self._ledger.of(job.name)
+            if entry.handle is not None and entry.ended is None and self._engine.adopt(job, entry.handle):
+                log.info("%s was begun already; waiting for it", job.name)
+                self._running[job.name] = _Running(job, stamp(self._home / job.name))
+            else:
+                others.append(job)
+        return others
+
+    def _closed(self) -> bool:
+        return self._stop.number is not None or (self._failed and self._settings.on_error == "stop")
+
+    def _more(self, source: Source) -> bool:
+        """Whether another job could be begun, which is then kept."""
+        if self._closed():
+            return False
+        if not self._again and (job := source.next()) is not None:
+            self._again.append(job)
+        return bool(self._again)
+
+    def _fill(self, source: Source) -> None:
+        jobs: list[Job] = []
+        while len(self._running) + len(jobs) < self._engine.capacity and self._more(source):
+            jobs.append(self._again.popleft())
+        if not jobs:
+            return
+        for job in jobs:
+            place = job.prepare(self._home)
+            self._running[job.name] = _Running(job, stamp(place))
+            self._tries[job.name] = self._tries.get(job.name, 0) + 1
+        self._begin(jobs, source.total)
+
+    def _begin(self, jobs: list[Job], total: int) -> None:
+        if self._engine.capacity == 1:
+            log.info("\njob %d/%d: %s", self._done + 1, total, jobs[0].name)
+        if not self._engine.outlives:  # a job that is begun and not in the ledger would be begun twice
+            for job in jobs:
+                self._ledger.begin(job.name)
+            self._engine.start(jobs)
+            return
+        for name, handle in self._engine.start(jobs).items():
+            self._ledger.begin(name, handle)
+
+    def _end(self, source: Source, running: _Running, ended: Ended) -> None:
+        job = running.job
+        if running.hopeless and ended.status == "stopped":
+            ended = Ended("pruned", None, seconds=ended.seconds)
+        elif ended.status == "stopped" and self._stop.number is None:
+            ended = replace(ended, error="stopped by a signal from outside of the sweep")
+        self._ledger.end(job.name, ended)
+        if self._tries.get(job.name, 0) <= self._settings.retries and _worth_a_try(ended):
+            log.info("%s failed: %s; trying it again", job.name, ended.error)
+            self._again.append(job)
+            return
+        if self._stop.number is None or ended.status != "stopped":
+            self._done += 1
+            self._failed = self._failed or ended.status in ("failed", "stopped")
+            self._say(job, ended, source.total)
+        source.ended(job, ended)
+        self._on_end(job, ended)
+
+    def _say(self, job: Job, ended: Ended, total: int) -> None:
+        what = metric_of(ended.metrics) if ended.status == "completed" else ended.error or ""
+        log.info("[%d/%d] %s  %s  %s  %.1f s", self._done, total, job.name, ended.status, what, ended.seconds)
+
+    def _ask(self, source: Source) -> None:
+        """Asks jobs to stop that are hopeless, or all where a stop was asked for."""
+        now = time.monotonic()
+        for running in self._running.values():
+            running.hopeless = running.hopeless or source.hopeless(running.job)
+            due = running.asked is None or now - running.asked > ASK_AGAIN
+            if due and (running.hopeless or self._stop.number is not None):
+                running.asked = now
+                self._engine.stop(running.job)
+
+
+def _worth_a_try(ended: Ended) -> bool:
+    return ended.status == "failed" and not ended.wrong

@@ -1,0 +1,75 @@
+"""`run resume SWEEP_DIR`: runs what of a sweep is missing or failed; what is completed stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from runner.cli import quoted
+from runner.compose import Composed, Composer, checked, parse
+from runner.errors import ConfigError
+from runner.identity import identity
+from runner.registry import Registry
+from runner.sweep import plan
+from runner.sweep.command import how_words
+from runner.sweep.conduct import Conduct, conduct
+from runner.sweep.ledger import Ledger
+from runner.sweep.plan import Job, Plan
+
+
+def resume(home: Path, words: Sequence[str]) -> int:
+    """Runs the jobs of the sweep in `home` that are not completed; returns the exit code as `run -m` does.
+
+    `words` may say anew how they are run (`launcher=`, `sweep.retries=` ...) and where data lies.
+    """
+    saved = plan.read(home)
+    words = [quoted(word) for word in words]
+    _refuse_others(words)
+    data = tuple(word for word in words if word.startswith("data."))
+    how = conduct_of(saved, words, data)
+    ledger = Ledger(home)
+    left = [job for job in saved.jobs if ledger.state(job.name).status != "completed"]
+    ledger.close()
+    if not left:
+        print(f"{home} is completed, {len(saved.jobs)} jobs; nothing to do")
+        return 0
+    _compare_code(left[0])
+    return conduct(home, saved.jobs, how)
+
+
+def _refuse_others(words: Sequence[str]) -> None:
+    parse(words)
+    for word in words:
+        if not how_words([word]) and not word.startswith("data."):
+            raise ConfigError(
+                f"{word} cannot be changed when a sweep is resumed; only how its jobs are run (launcher=, "
+                f"launcher.*, sweep.*) and where data lies (data.*) can"
+            )
+
+
+def conduct_of(saved: Plan, words: Sequence[str], data: tuple[str, ...]) -> Conduct:
+    """How the jobs are run: as planned, with `words` on top; raises `ConfigError`."""
+    said = [*_still(saved.how, words), *how_words(words)]
+    composed = Composer(said, [Path(place) for place in saved.config_dirs]).compose()
+    root = _composed(saved.jobs[0]).root if saved.jobs else composed.root
+    how = Conduct.of(composed.how, said, root, max(1, len(saved.jobs)))
+    return replace(how, data=data)
+
+
+def _still(planned: Sequence[str], words: Sequence[str]) -> list[str]:
+    """The planned words that make sense beside the new ones: keys of a launcher go with its choice."""
+    if any(word.startswith(("launcher=", "hydra/launcher=")) for word in words):
+        return [word for word in planned if not word.startswith(("launcher", "hydra"))]
+    return list(planned)
+
+
+def _composed(job: Job) -> Composed:
+    paths = tuple(Path(path) for path in job.config["methods"]["path"])
+    return checked(job.config, job.choices, job.overrides, Registry(paths))
+
+
+def _compare_code(job: Job) -> None:
+    """Says so if code or data are no longer those that the sweep was planned with."""
+    if identity(_composed(job)) != job.id:
+        print("code, data or versions have changed since the sweep began; what is left runs with today's")

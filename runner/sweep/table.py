@@ -1,0 +1,65 @@
+"""What a person reads at the end of a sweep."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from runner.engine.progress import duration
+from runner.sweep.ledger import Ended, Ledger
+
+log = logging.getLogger("reclaim")
+STATUSES = ("completed", "pruned", "failed", "stopped", "not run")
+COLUMNS = ("job", "status", "tries", "metric", "time", "error")
+
+
+def print_table(names: Sequence[str], ledger: Ledger) -> list[Ended]:
+    """One row for each job, then how many there are of each status; returns how each job stands."""
+    states = [ledger.state(name) for name in names]
+    rows = [COLUMNS, *(_row(name, ended, ledger) for name, ended in zip(names, states, strict=True))]
+    kept = [
+        i
+        for i, column in enumerate(COLUMNS)
+        if column != "tries" or any(_tries(ledger, n) > 1 for n in names)
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    log.info("")
+    for row in rows:
+        log.info("  ".join(row[i].ljust(widths[i]) for i in kept).rstrip())
+    log.info("%s", _summary(states))
+    _name_logs(names, states, ledger.home)
+    return states
+
+
+def _row(name: str, ended: Ended, ledger: Ledger) -> tuple[str, ...]:
+    time = duration(ended.seconds) if ended.seconds >= 120 else f"{ended.seconds:.1f} s"
+    tries = str(_tries(ledger, name))
+    return name, ended.status, tries, metric_of(ended.metrics), time, ended.error or ""
+
+
+def _tries(ledger: Ledger, name: str) -> int:
+    return ledger.of(name).attempts
+
+
+def _summary(states: Sequence[Ended]) -> str:
+    counts = Counter(ended.status for ended in states)
+    parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
+    return f"{len(states)} jobs: {', '.join(parts)}"
+
+
+def _name_logs(names: Sequence[str], states: Sequence[Ended], home: Path, most: int = 5) -> None:
+    failed = [name for name, ended in zip(names, states, strict=True) if ended.status == "failed"]
+    for name in failed[:most]:
+        if (log_file := home / name / "run.log").is_file():
+            log.info("log:     %s", log_file)
+
+
+def metric_of(metrics: Mapping[str, float]) -> str:
+    """The first metric of the test part, else of the validation part, else of all."""
+    for split in ("test/", "validation/", ""):
+        for name, value in metrics.items():
+            if name.startswith(split):
+                return f"{name} {value:.4f}"
+    return "-"
