@@ -173,9 +173,10 @@ class Events:
     def _begin(self) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
-        self._record(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self.record(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
-    def _record(self, event: Any) -> None:
+    def record(self, event: Any) -> None:
+        """Appends one event of tensorboard's."""
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         RecordWriter(self._file).write(event.SerializeToString())
@@ -187,7 +188,7 @@ class Events:
         summary = Summary(
             value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         )
-        self._record(Event(wall_time=time.time(), step=step, summary=summary))
+        self.record(Event(wall_time=time.time(), step=step, summary=summary))
         self._file.flush()
 
     def image(self, step: int, name: str, png: bytes) -> None:
@@ -197,7 +198,7 @@ class Events:
 
         width, height = Image.open(io.BytesIO(png)).size
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
-        self._record(
+        self.record(
             Event(
                 wall_time=time.time(),
                 step=step,

@@ -19,6 +19,7 @@ from runner.sweep import engines
 from runner.sweep.ledger import Ended, Ledger
 from runner.sweep.plan import Job
 from runner.sweep.pool import Listed, Pool, Source
+from runner.sweep.rows import Rows
 from runner.sweep.settings import (
     LauncherSettings,
     LocalSettings,
@@ -157,7 +158,9 @@ def run_source(
     console.start()
     with folder.locked(home), StopRequest().listening() as stop:
         ledger = Ledger(home)
-        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit)
+        rows = Rows(home, jobs)
+        rows.take_up(ledger)
+        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, rows.add)
         _announce(home, how, len(jobs))
         pool.run(source_of(ledger, pool))
         states = print_table([job.name for job in jobs], ledger)

@@ -121,11 +121,20 @@ class Submitted:
         calls = [
             self._attendant(self._home / job.name, share) for job, share in zip(jobs, shares, strict=True)
         ]
-        with ignoring_interrupts(), self._executor.batch():
-            handles = [self._executor.submit(call) for call in calls]
+        handles = self._submitted(calls)
         for job, handle, share in zip(jobs, handles, shares, strict=True):
             self._running[job.name] = _Running(job, handle, share)
         return {job.name: str(handle.job_id) for job, handle in zip(jobs, handles, strict=True)}
+
+    def _submitted(self, calls: Sequence[Attendant]) -> list[Any]:
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+        try:
+            with ignoring_interrupts(), self._executor.batch():
+                return [self._executor.submit(call) for call in calls]
+        except (FailedJobError, FailedSubmissionError) as error:
+            said = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            raise ConfigError(f"the jobs could not be submitted: {said}") from error
 
     def adopt(self, job: Job, handle: str) -> bool:
         if not self.outlives:
@@ -247,7 +256,7 @@ def _slurm_parameters(home: Path, settings: SlurmSettings) -> dict[str, Any]:
         "signal_delay_s": settings.signal_seconds,
         "array_parallelism": settings.jobs,
         "setup": list(settings.setup) or None,
-        "additional_parameters": dict(settings.extra) or None,
+        "additional_parameters": dict(option.split("=", 1) for option in settings.extra) or None,
         "stderr_to_stdout": True,
     }
     return {name: value for name, value in wanted.items() if value is not None}

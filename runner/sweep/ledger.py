@@ -41,13 +41,11 @@ class Entry:
         attempts: how often it was begun.
         ended: how the last attempt ended; None while it runs, or where nobody saw its end.
         handle: the launcher's name for the last attempt, such as the number of a cluster's job.
-        noted: whether its row of the HParams view was written since.
     """
 
     attempts: int = 0
     ended: Ended | None = None
     handle: str | None = None
-    noted: bool = False
 
 
 class Ledger:
@@ -72,11 +70,8 @@ class Ledger:
             entry = self.entries.setdefault(str(said["job"]), Entry())
             if said["event"] == "begin":
                 entry.attempts, entry.ended, entry.handle = entry.attempts + 1, None, said["handle"]
-                entry.noted = False
             elif said["event"] == "end":
                 entry.ended = Ended(said["status"], said["error"], said["wrong"], said["seconds"])
-            elif said["event"] == "row":
-                entry.noted = True
         except (ValueError, LookupError, TypeError):
             return
 
@@ -93,10 +88,6 @@ class Ledger:
         self._write(
             job, "end", status=ended.status, error=ended.error, wrong=ended.wrong, seconds=ended.seconds
         )
-
-    def row(self, job: str) -> None:
-        """The job's row of the HParams view was written."""
-        self._write(job, "row")
 
     def _write(self, job: str, event: str, **more: Any) -> None:
         said = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "job": job, "event": event, **more}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,7 +58,12 @@ class SlurmSettings:
     gpus: int = field(metadata={"help": "GPUs of a job", "min": 0})
     memory_gb: float | None = field(metadata={"help": "memory of a job", "above": 0})
     setup: tuple[str, ...] = field(metadata={"help": "shell lines run before the job"})
-    extra: dict[str, Any] = field(metadata={"help": "other options of sbatch"})
+    extra: tuple[str, ...] = field(metadata={"help": "other options of sbatch, as name=value"})
+
+    def __post_init__(self) -> None:
+        for option in self.extra:
+            if not re.fullmatch(r"[\w-]+=.*", option):
+                raise ValueError(f"extra: {option!r} is not name=value")
 
 
 @dataclass(frozen=True)
