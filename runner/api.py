@@ -111,6 +111,9 @@ class Inputs:
         batches: `batches(split, size)` yields the split's batches in order, on the device, and the same ones
             each time; `split.plain` has them without augmentation.
         checkpoint: folder of the finished run given by `checkpoint=`, or None.
+        share, total: how several processes evaluate together. `share(split, size)` yields every batch of the
+            split as `(batch, length)`, the batch being None where another process sees to it; `total(sums)`
+            then adds up the sums of all. In one process no batch is None, and `total` changes nothing.
     """
 
     data: Any
@@ -121,6 +124,8 @@ class Inputs:
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     batches: Callable[[Any, int], Iterator[Any]] = lambda split, size: iter(())
     checkpoint: Path | None = None
+    share: Callable[[Any, int], Iterator[tuple[Any, int]]] = lambda split, size: iter(())
+    total: Callable[[Mapping[str, float]], dict[str, float]] = dict
 
 
 class Stage(ABC):

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from runner.errors import DISK_TROUBLE, ConfigError, nearest, os_sentence
+from runner.world import follows
 
 VERBS = {
     "list": ("runner.verbs.list", "methods, data sets, presets and experiments"),
@@ -107,6 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The console script; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     own_first()
+    if follows():
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no fault
             stream.reconfigure(errors="backslashreplace")
@@ -155,10 +158,10 @@ def dispatch(argv: list[str]) -> int:
         from runner.verbs.complete import complete
 
         return complete(argv)
-    return run(sort_words(argv))
+    return run(sort_words(argv), argv)
 
 
-def run(words: Words) -> int:
+def run(words: Words, argv: Sequence[str]) -> int:
     """The main verb: composes and checks, and only then imports torch."""
     from runner.compose import Composer
     from runner.verbs.evaluate import from_checkpoint
@@ -177,7 +180,7 @@ def run(words: Words) -> int:
         return 0
     from runner.start import start
 
-    return start(composed)
+    return start(composed, argv)
 
 
 def _refuse_how(words: Sequence[str]) -> None:

@@ -55,9 +55,10 @@ def start() -> None:
 
 
 @contextmanager
-def writing_to(path: Path) -> Iterator[None]:
+def writing_to(path: Path, level: int = logging.DEBUG) -> Iterator[None]:
     """Sends the program's messages to the file too, with their times."""
     handler = _File(path, encoding="utf-8", errors="backslashreplace")
+    handler.setLevel(level)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:

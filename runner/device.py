@@ -37,9 +37,16 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(M_MMAP_THRESHOLD, 32 * 2**20) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
-def pick(name: str) -> torch.device:
-    """The device called `name`; raises `ConfigError` if this machine has none such."""
+def pick(name: str, rank: int | None = None) -> torch.device:
+    """The device called `name`; raises `ConfigError` if this machine has none such.
+
+    `rank` is the number of this process among those of its team on this machine, of which each has a device.
+    """
+    if rank is not None and ":" in name:
+        raise ConfigError(f"device={name} is one device; device=cuda gives each process its own")
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if rank is not None and (name == "cuda" or (name == "auto" and cuda)):
+        name = f"cuda:{rank}"
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     kind, _, number = name.partition(":")
@@ -58,7 +65,9 @@ def pick(name: str) -> torch.device:
     return torch.device(name)
 
 
-def numerics(device: torch.device, precision: str, compiled: bool, threads: int) -> dict[str, Any]:
+def numerics(
+    device: torch.device, precision: str, compiled: bool, threads: int, devices: int = 1
+) -> dict[str, Any]:
     """What changes the bits of a result beside the settings: two runs that agree in it can agree bit for
     bit."""
     accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else None
@@ -71,6 +80,7 @@ def numerics(device: torch.device, precision: str, compiled: bool, threads: int)
         "threads": threads,
         "precision": precision,
         "compile": compiled,
+        "devices": devices,
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from datasets.types import DataError
-from runner import console, device, folder
+from runner import console, device, folder, together
 from runner.access import access
 from runner.api import Stage, TrainStage
 from runner.compose import Composed, differences
@@ -24,13 +24,15 @@ from runner.engine.compute import Blocks
 from runner.engine.context import Context
 from runner.engine.evaluation import Evaluator, finite
 from runner.engine.feed import Feed
-from runner.engine.journal import Journal
+from runner.engine.journal import Journal, Silent
 from runner.engine.ledger import Ledger
 from runner.engine.pipeline import Pipeline
+from runner.engine.team import Team
 from runner.errors import DISK_TROUBLE, BadMethod, ConfigError, NotFinite, Stopped, os_sentence
 from runner.registry import CONF
 from runner.signals import StopRequest
 from runner.verbs.evaluate import run_of
+from runner.world import local_rank
 
 log = logging.getLogger("reclaim")
 
@@ -79,17 +81,33 @@ def execute(composed: Composed, stop: StopRequest, place: Path | None = None) ->
     becomes the outcome, which is also written to the folder's `result.json`.
     """
     began = time.perf_counter()
+    team, composed = together.join(composed)
+    if not team.lead:
+        return _follow(composed, stop, team)
     if place is None:
-        prepared = _prepare(composed, stop)
+        prepared = _prepare(composed, stop, team)
         place = folder.make(Path(composed.root.outputs).expanduser() / composed.name)
         return _in_folder(composed, lambda: prepared, place, began)
-    return _in_folder(composed, lambda: _prepare(composed, stop), place, began)
+    return _in_folder(composed, lambda: _prepare(composed, stop, team), place, began)
 
 
-def _prepare(composed: Composed, stop: StopRequest) -> Context:
+def _follow(composed: Composed, stop: StopRequest, team: Team) -> Outcome:
+    """The run as one of the processes that do not lead it; only what goes wrong is written down."""
+    outcome = Outcome(Path(team.told(lambda: "")))
+    assert outcome.folder is not None
+    with console.writing_to(outcome.folder / "run.log", logging.ERROR), _caught(outcome):
+        context = _prepare(composed, stop, team)
+        ledger = Ledger(outcome.folder, writes=False)
+        team.wait()
+        Pipeline(composed, context, outcome.folder, Silent(), ledger).train()
+    together.leave(team, outcome.folder, outcome.error)
+    return outcome
+
+
+def _prepare(composed: Composed, stop: StopRequest, team: Team) -> Context:
     root = composed.root
     threads = device.set_threads(root.threads)
-    where = device.pick(root.device)
+    where = device.pick(root.device, local_rank() if team.size > 1 else None)
     device.prepare(where, root.compile)
     data = load_data(composed)
     log.debug("data: %s, checksum %s", composed.choices["dataset"], data.checksum)
@@ -102,12 +120,13 @@ def _prepare(composed: Composed, stop: StopRequest) -> Context:
         debug=root.debug,
         data=data,
         batch_size=composed.dataset_config.batch_size,
-        feed=Feed(where, _workers(root.data.workers, data)),
+        feed=Feed(where, _workers(root.data.workers, data), team),
         stop=stop,
         cache=Path(root.data.cache).expanduser(),
-        numerics=device.numerics(where, root.precision, root.compile, threads),
+        numerics=device.numerics(where, root.precision, root.compile, threads, team.size),
         smaller=_smaller(composed),
         checkpoint=None if root.checkpoint is None else Path(root.checkpoint).expanduser(),
+        team=team,
     )
 
 
@@ -152,8 +171,11 @@ def _locked(
     folder.write_config(place, composed.config, composed.choices, composed.overrides)
     with _caught(outcome):
         context = prepare()
+        context.team.told(lambda: str(place.resolve()))
         console.header(composed, context, place)
         _do_task(composed, context, place, outcome)
+    if context is not None and context.team.size > 1:
+        outcome.error = together.leave(context.team, place, outcome.error)
     outcome.seconds = time.perf_counter() - began
     with _caught(outcome):
         folder.write_result(place, _result(composed, context, outcome))
@@ -178,6 +200,9 @@ def _caught(outcome: Outcome) -> Iterator[None]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
+        if together.lost(error):
+            _failed(outcome, 1, together.LOST)
+            return
         if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):  # torch's, on a CPU
             _failed(outcome, 1, "out of memory: " + str(error).rpartition("can't allocate memory: ")[2])
             log.debug("%s", traceback.format_exc())
@@ -204,6 +229,7 @@ def _do_task(composed: Composed, context: Context, place: Path, outcome: Outcome
 
 def _train(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
     pipeline = Pipeline(composed, context, place, journal, Ledger(place))
+    context.team.wait()
     try:
         outcome.metrics = pipeline.train()
     finally:

@@ -33,6 +33,7 @@ class TrainerSettings:
         metadata={"help": "choices without a better one before stopping", "min": 1}
     )
     keep_best: bool = field(metadata={"help": "end with the best weights instead of the last"})
+    devices: int = field(metadata={"help": "processes that train one run together", "min": 1, "max": 4096})
 
 
 @dataclass(frozen=True)

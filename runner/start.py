@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from runner import team
 from runner.compose import Composed
 from runner.signals import StopRequest
+from runner.world import world
 
 
-def start(composed: Composed, place: Path | None = None) -> int:
-    """Runs `composed` in a new folder, or goes on in `place`; returns the exit code."""
+def start(composed: Composed, words: Sequence[str], place: Path | None = None) -> int:
+    """Runs `composed` in a new folder, or goes on in `place`; returns the exit code.
+
+    `words` are those of the command, for the processes of a run that has several.
+    """
+    if team.wanted(composed):
+        return team.several(words, composed)
     with StopRequest().listening() as stop:
         os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else torch's profiler prints lines of its own
+        if world() > 1:
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else it says what a run need not know
         from runner import console
         from runner.run import execute
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -100,21 +101,32 @@ class DensityStage(TrainStage):
         noise = torch.Generator(self.inputs.device).manual_seed(self.config.eval_seed)
         histogram, sums = self._histogram(tick), dict[str, float]()
         with self._evaluating(noise):
-            for batch in self.inputs.batches(part, self.inputs.batch_size):
+            for batch, count in self.inputs.share(part, self.inputs.batch_size):
                 tick()
-                for name, value in self._measure(batch.images, noise, histogram).items():
+                draws = self._draws(count, noise)
+                if batch is None:  # another process sees to it; its noise is drawn all the same
+                    deque(draws, maxlen=0)
+                    continue
+                for name, value in self._measure(batch.images, draws, histogram).items():
                     sums[name] = sums.get(name, 0.0) + value.double().sum().item()
-            means = {f"{split}/{name}": total / len(part) for name, total in sums.items()}
+            totals = self.inputs.total(sums)
+            means = {f"{split}/{name}": total / len(part) for name, total in totals.items()}
             means[f"{split}/bits_per_dim_uniform"] = uniform_bits_per_dim(self.data.levels)
             if self.config.net_norm == "batch" or self.config.flow_bn != "none":
                 means |= self._train_mode(part, split, noise)
         return means
 
+    def _draws(self, count: int, noise: torch.Generator) -> Iterator[Tensor]:
+        """Dequantisation noise for `count` images: one draw, then those of the importance bound if any."""
+        samples, shape = self.config.eval_dequant_samples, (count, *self.data.shape)
+        for _ in range(1 + (samples if samples > 1 else 0)):
+            yield torch.rand(shape, generator=noise, device=self.inputs.device)
+
     def _measure(
-        self, images: Tensor, noise: torch.Generator, histogram: PixelHistogram
+        self, images: Tensor, draws: Iterator[Tensor], histogram: PixelHistogram
     ) -> dict[str, Tensor]:
         """Per-image figures `[B]` under the names that they are reported by."""
-        parts = log_likelihood(self.flow, self.logit, images, self._uniform(images, noise))
+        parts = log_likelihood(self.flow, self.logit, images, next(draws))
         found = {
             "bits_per_dim": bits_per_dim(parts.total, self.dimensions),
             "nats": -parts.total,
@@ -123,7 +135,6 @@ class DensityStage(TrainStage):
             "bits_per_dim_histogram": histogram.bits_per_dim(images),
         }
         if self.config.eval_dequant_samples > 1:
-            draws = (self._uniform(images, noise) for _ in range(self.config.eval_dequant_samples))
             bound = importance_bound(self.flow, self.logit, images, draws)
             found["bits_per_dim_bound"] = bits_per_dim(bound, self.dimensions)
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 
 from runner.api import TrainStage
 from runner.engine.feed import Feed
+from runner.engine.team import Team
 from runner.settings import DebugSettings, TrainerSettings
 from runner.signals import StopRequest
 
@@ -23,6 +24,7 @@ class Context:
         numerics: what changes bits beside the settings: versions, threads, device, precision, compilation.
         smaller: words that choose settings for a laptop, said when a run will take long.
         checkpoint: folder of the finished run given by `checkpoint=`.
+        team: the processes that compute this run together.
     """
 
     seed: int
@@ -39,6 +41,7 @@ class Context:
     numerics: dict[str, Any]
     smaller: tuple[str, ...] = ()
     checkpoint: Path | None = None
+    team: Team = field(default_factory=Team)
 
 
 def length(stage: TrainStage, context: Context) -> int:

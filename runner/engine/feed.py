@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from datasets.types import DataError
 from runner.api import TrainStage
 from runner.engine import tree
 from runner.engine.seeding import Stream, apart
+from runner.engine.team import Team
 
 PR_SET_PDEATHSIG = 1
 
@@ -42,13 +44,19 @@ class _Workers(Dataset[Any]):
 class _Steps(Dataset[Any]):
     """The batches of a stage by step; each is seeded by its step, wherever it is made."""
 
-    def __init__(self, stage: TrainStage, stream: Stream, fixed: bool) -> None:
-        self.stage, self.stream, self.fixed = stage, stream, fixed
+    def __init__(
+        self,
+        stage: TrainStage,
+        stream: Stream,
+        fixed: bool,
+        divide: Callable[[Any, Callable[[Any], Any]], Any],
+    ) -> None:
+        self.stage, self.stream, self.fixed, self.divide = stage, stream, fixed, divide
 
     def __getitem__(self, step: int) -> Any:
         step = 0 if self.fixed else step
         self.stream.seed(step)
-        return self.stage.batch(self.stage.sample(step))
+        return self.divide(self.stage.sample(step), self.stage.batch)
 
 
 class _Parts(Dataset[Any]):
@@ -70,16 +78,28 @@ class Feed:
         workers: processes that make them; 0 makes them in place. The batches are the same either way.
     """
 
-    def __init__(self, device: torch.device, workers: int) -> None:
-        self.device, self.workers = device, workers
+    def __init__(self, device: torch.device, workers: int, team: Team | None = None) -> None:
+        self.device, self.workers, self.team = device, workers, team or Team()
 
-    def steps(self, stage: TrainStage, stream: Stream, start: int, stop: int, fixed: bool) -> Iterator[Any]:
-        """Batches of the steps `start` to `stop - 1`; `fixed` repeats the first one for ever."""
-        return self._read(_Steps(stage, stream, fixed), range(start, stop))
+    def steps(
+        self, stage: TrainStage, stream: Stream, start: int, stop: int, fixed: bool, accumulate: int = 1
+    ) -> Iterator[Any]:
+        """This process's share of the batches of steps `start` to `stop - 1`; `fixed` repeats the first one
+        for ever."""
+        divide = partial(self.team.divided, accumulate=accumulate)
+        return self._read(_Steps(stage, stream, fixed, divide), range(start, stop))
 
     def batches(self, stream: Stream, split: Any, size: int) -> Iterator[Any]:
         """The whole of `split` in order, `size` items at a time; the same each time."""
         return self._read(_Parts(split, size, stream), range(-(-len(split) // size)))
+
+    def share(self, stream: Stream, split: Any, size: int) -> Iterator[tuple[Any, int]]:
+        """The same batches, each with its length; those that other processes see to are None."""
+        count, team = -(-len(split) // size), self.team
+        own = self._read(_Parts(split, size, stream), range(team.rank, count, team.size))
+        for i in range(count):
+            length = min(size, len(split) - i * size)
+            yield (next(own) if i % team.size == team.rank else None), length
 
     def _read(self, dataset: Dataset[Any], order: range) -> Iterator[Any]:
         if self.workers == 0:

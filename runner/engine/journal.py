@@ -56,7 +56,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 
 class Silent:
-    """A log that keeps nothing, for what is in the journal already."""
+    """A log that keeps nothing: for what is in the journal already, and for processes that do not lead."""
 
     def write(self, stage: str, step: int, metrics: Mapping[str, float], prefix: str = "") -> None: ...
 
@@ -68,6 +68,8 @@ class Silent:
 
     def sync(self) -> Position:
         return {}
+
+    def close(self) -> None: ...
 
 
 class Journal:

@@ -28,9 +28,13 @@ class Ledger:
     Attributes:
         stages: what the finished stages came to, by name.
         journal: how far the journal reached after the last of them, and after the last artifact.
+
+    Arguments:
+        writes: False where another process keeps the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, writes: bool = True) -> None:
+        self._writes = writes
         self._folder, self._path = folder.resolve(), folder / NAME
         try:
             saved: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
@@ -59,5 +63,7 @@ class Ledger:
 
     def _write(self, journal: dict[str, int]) -> None:
         self.journal = journal
+        if not self._writes:
+            return
         stages = {name: vars(finished) for name, finished in self.stages.items()}
         atomic.write_json(self._path, {"stages": stages, "artifacts": self._artifacts, "journal": journal})

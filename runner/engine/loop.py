@@ -6,6 +6,7 @@ which of it was done for its step, so that a resumed run does exactly the rest.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -29,6 +30,7 @@ from runner.engine.journal import Log
 from runner.engine.profiling import Profiler
 from runner.engine.progress import Progress, number
 from runner.engine.seeding import Stream
+from runner.engine.team import Begun
 from runner.engine.update import Updater
 from runner.engine.watch import Watch, watching
 from runner.errors import ConfigError, NotFinite, Stopped
@@ -78,6 +80,14 @@ def _whole(content: Mapping[str, Any]) -> bool:
     )
 
 
+def _number(value: Any) -> Any:
+    """A metric as a Python number, or as a tensor where reading it off an accelerator would wait for it."""
+    if not isinstance(value, Tensor):
+        return value
+    value = value.detach()
+    return value.item() if value.device.type == "cpu" else value.double()
+
+
 class Training:
     """One `TrainStage` from build to its final metrics.
 
@@ -108,8 +118,13 @@ class Training:
             trainer.accumulate,
             trainer.clip,
             partial(contract.optimiser, stage),
+            context.team,
         )
-        self.evaluator = Evaluator(stage, context.seed, self.averages, context.stop.check)
+        context.team.spread(modules)
+        # Processes of a team stop at the same step; one alone may also do so within an evaluation.
+        tick = context.stop.check if context.team.size == 1 else lambda: None
+        self.evaluator = Evaluator(stage, context.seed, self.averages, tick)
+        self.begun = Begun()
         self.window: dict[str, list[Any]] = {}
         self._bad: Tensor | None = None
         self._watch = Watch() if context.debug.nan else None
@@ -131,6 +146,7 @@ class Training:
     def run(self) -> dict[str, float]:
         """Trains to the end, from the last checkpoint where there is one; returns the final metrics."""
         resumed = self._restore("last")
+        self.context.team.wait()
         self.sink.rewind(resumed if resumed is not None else {})
         began = time.perf_counter() - self.state.seconds
         try:
@@ -147,7 +163,8 @@ class Training:
             log.info("%s: going on after step %d", self.label, state.step)
             self._after_step(began)
         stream, fixed = Stream(context.seed, self.stage.name, "batch"), context.debug.overfit
-        batches = context.feed.steps(self.stage, stream, state.step, self.length, fixed)
+        accumulate = context.trainer.accumulate
+        batches = context.feed.steps(self.stage, stream, state.step, self.length, fixed, accumulate)
         noise = Stream(context.seed, self.stage.name, "step")
         progress = Progress(self.label, state.step, self.length)
         estimate = Estimate(self.length - state.step, context)
@@ -157,7 +174,9 @@ class Training:
                 while state.step < self.length and not state.finished:
                     batch = next(batches)
                     noise.seed(0 if context.debug.overfit else state.step)
-                    self._step(batch)
+                    self._begin(batch, began)
+                    with self.begun.noise:
+                        self._step(batch)
                     profiler.step()
                     progress.advance()
                     estimate.step()
@@ -166,6 +185,17 @@ class Training:
                 progress.close()
                 estimate.close()
                 del batches  # ends worker processes before anything else happens
+
+    def _begin(self, batch: Any, began: float) -> None:
+        """Agrees with the other processes on what is to be done after this step."""
+        late = time.perf_counter() - began > self._limit
+        self.begun = self.context.team.begin(batch, self.context.stop.number or 0, late)
+        self.update.weight = self.begun.weight
+
+    @property
+    def _limit(self) -> float:
+        minutes = self.context.trainer.max_minutes
+        return math.inf if minutes is None else 60 * minutes
 
     def _step(self, batch: Any) -> None:
         stage, step = self.stage, self.state.step
@@ -199,10 +229,7 @@ class Training:
 
     def _collect(self, metrics: Mapping[str, Any]) -> None:
         """Adds a step's metrics to the window; a CPU looks at them at once, else a bad step is marked."""
-        for name, value in metrics.items():
-            if isinstance(value, Tensor):
-                value = value.detach()
-                value = value.item() if value.device.type == "cpu" else value.double()
+        for name, value in self._pooled({name: _number(value) for name, value in metrics.items()}).items():
             if not isinstance(value, Tensor):
                 if not math.isfinite(value) and name == "loss":
                     raise NotFinite(f"the loss is {value}")
@@ -210,6 +237,23 @@ class Training:
                 self._mark(value)
             total = self.window.setdefault(name, [0.0, 0])
             total[0], total[1] = total[0] + value, total[1] + 1
+
+    def _pooled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """A step's means over the whole batch; on accelerators only weighted, for the log to pool."""
+        if self.context.team.size == 1:
+            return values
+        weighted = {name: value * self.begun.weight for name, value in values.items()}
+        return self.context.team.means(weighted) if self._pools_steps else weighted
+
+    @property
+    def _pools_steps(self) -> bool:
+        return self.context.device.type == "cpu"
+
+    def _pool_window(self) -> None:
+        """Has all processes hold the same window, where steps are not pooled one by one."""
+        if self.context.team.size > 1 and not self._pools_steps:
+            means = self.context.team.means({name: float(total) for name, (total, _) in self.window.items()})
+            self.window = {name: [means[name], count] for name, (_, count) in self.window.items()}
 
     def _mark(self, loss: Tensor) -> None:
         if self._bad is None:
@@ -225,9 +269,11 @@ class Training:
         """Everything that is due after the current step and not yet done."""
         state, trainer = self.state, self.context.trainer
         state.seconds = time.perf_counter() - began
-        limit = math.inf if trainer.max_minutes is None else trainer.max_minutes
-        if state.seconds > 60 * limit and not state.finished:
-            log.info("%s: trainer.max_minutes=%g is over at step %d", self.label, limit, state.step)
+        alone = self.context.team.size == 1
+        if (state.seconds > self._limit if alone else self.begun.over) and not state.finished:
+            log.info(
+                "%s: trainer.max_minutes=%g is over at step %d", self.label, self._limit / 60, state.step
+            )
             state.finished = True
         last = state.finished or state.step == self.length
         if progress is not None and (last or self._due(trainer.log_every)):
@@ -243,13 +289,17 @@ class Training:
         saves = last or state.finished or self._due(trainer.checkpoint_every)
         if saves and (looks or progress is not None):
             self._save("last")
-        self.context.stop.check()
+        if alone:
+            self.context.stop.check()
+        elif self.begun.stop:
+            raise Stopped(self.begun.stop)
 
     def _due(self, every: int | None) -> bool:
         return every is not None and self.state.step % every == 0
 
     def _log(self, progress: Progress | None) -> None:
         self._raise_marked()
+        self._pool_window()
         means = {f"train/{name}": float(total) / count for name, (total, count) in self.window.items()}
         self.window = {}
         step = self.state.step
@@ -261,7 +311,8 @@ class Training:
 
     def _evaluate(self, last: bool) -> None:
         state, stage = self.state, self.stage
-        metrics = self.evaluator.metrics("validation")
+        self.context.team.spread(guard.modules_of(stage.tracked), buffers_only=True)
+        metrics = self._metrics("validation")
         state.evaluated = state.step
         if metrics:
             self.sink.write(stage.name, state.step, metrics, self.prefix)
@@ -270,6 +321,11 @@ class Training:
         every = self.context.trainer.select_every or self.context.trainer.eval_every
         if stage.monitor in metrics and (last or self._due(every)):
             self._select(metrics[stage.monitor])
+
+    def _metrics(self, split: str) -> dict[str, float]:
+        """What the stage measures; all processes go by what the lead has found."""
+        metrics, team = self.evaluator.metrics(split), self.context.team
+        return metrics if team.size == 1 else dict(json.loads(team.told(lambda: json.dumps(metrics))))
 
     def _select(self, value: float) -> None:
         """Keeps the weights if they are the best so far, and counts towards early stop if not."""
@@ -288,8 +344,12 @@ class Training:
 
     def _draw(self) -> None:
         self.state.drawn = self.state.step
-        for name, data in self.evaluator.figures().items():
-            self.sink.picture(name, self.state.step, data, self.prefix)
+        self._figures()
+
+    def _figures(self) -> None:
+        if self.context.team.lead:
+            for name, data in self.evaluator.figures().items():
+                self.sink.picture(name, self.state.step, data, self.prefix)
 
     def _content(self) -> dict[str, Any]:
         tracked = {name: value.state_dict() for name, value in self.stage.tracked.items()}
@@ -307,7 +367,9 @@ class Training:
     def _save(self, name: str) -> None:
         self._raise_marked()
         guard.check_state(self.stage.tracked, self.state.step)
-        checkpoint.save(self.folder / f"{name}.pt", self._content())
+        self._pool_window()
+        if self.context.team.lead:
+            checkpoint.save(self.folder / f"{name}.pt", self._content())
 
     def _restore(self, name: str) -> dict[str, int] | None:
         path = self.folder / f"{name}.pt"
@@ -342,21 +404,21 @@ class Training:
     def _finish(self) -> dict[str, float]:
         """Final metrics and figures, of the best weights or of the last."""
         trainer, state = self.context.trainer, self.state
+        self.context.team.wait()  # until the lead has saved the best
         best = trainer.keep_best and state.best is not None and (self.folder / "best.pt").is_file()
         if best:
             # Its step is a later one than best_step if a kill lost what came after it was written.
             content = read(self.folder / "best.pt")
             self.load(content)
             log.info("%s: the best weights are those of step %d", self.label, content["state"]["step"])
-        metrics = self.evaluator.metrics("validation") | self.evaluator.metrics("test")
+        metrics = self._metrics("validation") | self._metrics("test")
         if not math.isfinite(metrics.get(self.stage.monitor or "", 0.0)):
             raise NotFinite(f"{self.stage.monitor} is {metrics[self.stage.monitor or '']} in the end")
         if lost := sorted(name for name, value in metrics.items() if not math.isfinite(value)):
             log.warning("%s: not finite, and left out of the result: %s", self.label, ", ".join(lost))
         final = {f"final/{name}": value for name, value in metrics.items()}
         self.sink.write(self.stage.name, state.step, final, self.prefix)
-        for name, data in self.evaluator.figures().items():
-            self.sink.picture(name, state.step, data, self.prefix)
+        self._figures()
         return finite(metrics)
 
     def export(self, folder: Path) -> None:

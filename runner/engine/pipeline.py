@@ -46,7 +46,7 @@ class Pipeline:
         composed: Composed,
         context: Context,
         home: Path,
-        journal: Journal,
+        journal: Journal | Silent,
         ledger: Ledger,
         base: str = "",
     ) -> None:
@@ -81,7 +81,7 @@ class Pipeline:
         sink = From(self.journal, self.ledger.journal)
         training = Training(stage, inputs, self.context, self.home, sink, "")
         result = self._trained(training)
-        if stage.name in self._shared():
+        if stage.name in self._shared() and self.context.team.lead:
             self._share(stage, training, result)
         return result
 
@@ -162,6 +162,8 @@ class Pipeline:
             artifacts=self._artifacts(stage),
             batches=partial(context.feed.batches, Stream(context.seed, stage.name, "look")),
             checkpoint=context.checkpoint,
+            share=partial(context.feed.share, Stream(context.seed, stage.name, "look")),
+            total=context.team.total,
         )
 
     def _artifacts(self, stage: Stage) -> dict[str, Artifact]:
@@ -214,34 +216,43 @@ class Pipeline:
         work = folder.with_name(folder.name + ".work")
         # The curve of one that was noted, and lost since, is in the journal already.
         journal: Log = self.journal if noted is None else Silent()
+        team = self.context.team
         with self._lock(folder):
-            found = store.settle(work, folder)
-            if found is not None:
-                journal.rewind(self.ledger.journal)
-                replay(folder, journal, self._prefix(stage))
+            if team.told(lambda: str(store.settle(work, folder) is not None)) == "True":
+                if team.lead:
+                    journal.rewind(self.ledger.journal)
+                    replay(folder, journal, self._prefix(stage))
                 log.info("%s: taken from %s", label, folder)
-            else:
+            elif team.lead:
                 work.mkdir(parents=True, exist_ok=True)
                 curve = Curve(work, journal, self.ledger.journal, self._prefix(stage))
                 result = self._compute(stage, work, curve, artifacts)
                 curve.close()
-                found = store.finish(work, folder, result)
+                store.finish(work, folder, result)
+            elif isinstance(stage, TrainStage):
+                self._compute(stage, work, Silent(), artifacts)
+            team.wait()
+        found = store.read(folder)
+        assert found is not None
         reached = self.journal.sync() if noted is None else self.ledger.journal
         self.ledger.note_artifact(label, folder, reached)
         return found
 
     def _lock(self, folder: Path) -> AbstractContextManager[None]:
-        if folder.is_relative_to(self.home):
+        if folder.is_relative_to(self.home) or not self.context.team.lead:
             return nullcontext()
         busy = f"{folder.name} is being computed by another process; waiting for it"
         return store.locked(folder.with_name(folder.name + ".lock"), self.context.stop.check, busy)
 
-    def _compute(self, stage: Stage, work: Path, curve: Curve, artifacts: dict[str, Artifact]) -> Finished:
+    def _compute(
+        self, stage: Stage, work: Path, curve: Curve | Silent, artifacts: dict[str, Artifact]
+    ) -> Finished:
         inputs, prefix = replace(self.inputs(stage), artifacts=artifacts), self._prefix(stage)
         if isinstance(stage, TrainStage):
             training = Training(stage, inputs, self.context, work, curve, prefix)
             result = self._trained(training)
-            training.export(work)
+            if self.context.team.lead:
+                training.export(work)
             return result
         assert isinstance(stage, ComputeStage)
         curve.rewind({})
@@ -277,7 +288,7 @@ class Pipeline:
 class From:
     """A journal whose stage began at `start`: rewinding to nothing rewinds to there."""
 
-    def __init__(self, journal: Journal, start: dict[str, int]) -> None:
+    def __init__(self, journal: Journal | Silent, start: dict[str, int]) -> None:
         self._journal, self._start = journal, start
         self.write, self.speed, self.picture, self.sync = (
             journal.write,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner.engine import tree
+from runner.engine.team import Team
 from runner.errors import NotFinite
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -24,6 +24,8 @@ class Updater:
         accumulate: micro-batches that make a batch.
         clip: default bound of the global gradient norm.
         admit: called once with every optimiser before its first step; may refuse it.
+        team: the processes that share each batch.
+        weight: this process's share of the current step's batch, times the number of processes.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class Updater:
         accumulate: int,
         clip: float | None,
         admit: Callable[[torch.optim.Optimizer], None] = lambda optimizer: None,
+        team: Team | None = None,
     ) -> None:
         self.device, self.precision, self.accumulate, self.clip = device, precision, accumulate, clip
         self._admit, self._admitted = admit, set[int]()
+        self.team, self.weight = team or Team(), 1.0
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         # Reading a number off an accelerator waits for it; there the loop looks at every logged line instead.
         self._look = device.type == "cpu"
@@ -56,28 +60,31 @@ class Updater:
         """See `runner.api.Update.minimise`."""
         parameters = self._parameters(optimizer)
         optimizer.zero_grad(set_to_none=True)
-        parts = tree.split(batch, self.accumulate)
-        total = tree.length(batch) if len(parts) > 1 else 1
+        parts, shared = self.team.parts(batch, self.accumulate), self.team.wrapped(optimizer, parameters)
         metrics: dict[str, Any] = {}
+        total: Any = 0.0
         for part in parts:
-            weight = tree.length(part) / total if len(parts) > 1 else 1.0
-            with self.autocast():
-                value, found = loss(part)
-            self._check(value)
-            scaled = value * weight if weight != 1.0 else value
-            self.scaler.scale(scaled).backward(inputs=parameters)
-            for name, item in {**found, "loss": value}.items():
-                metrics[name] = metrics.get(name, 0.0) + weight * (
+            with nullcontext() if shared is None or part is parts[-1] else shared.silent():
+                with part.noise, self.autocast():
+                    value, found = loss(part.batch) if shared is None else shared(loss, part.batch)
+                mean = self.team.mean(value, part.weight)
+                self._check(mean)
+                scaled = value * part.weight if part.weight != 1.0 else value
+                self.scaler.scale(scaled).backward(inputs=parameters)
+            total = total + (part.weight * mean if shared is None else mean)
+            for name, item in found.items():
+                metrics[name] = metrics.get(name, 0.0) + part.local * (
                     item.detach() if isinstance(item, Tensor) else item
                 )
-        return metrics | self._step(optimizer, parameters, clip)
+        return metrics | {"loss": total} | self._step(optimizer, parameters, clip)
 
     def apply(
         self, optimizer: torch.optim.Optimizer, gradients: Iterable[Tensor | None], clip: float | None = None
     ) -> dict[str, Any]:
         """See `runner.api.Update.apply`."""
         parameters = self._parameters(optimizer)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        averaged = self.team.average(gradients, self.weight)
+        for parameter, gradient in zip(parameters, averaged, strict=True):
             parameter.grad = None if gradient is None else gradient.detach()
             if self._look and gradient is not None and not bool(torch.isfinite(gradient).all()):
                 raise NotFinite("a gradient set by hand is not finite")

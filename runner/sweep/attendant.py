@@ -7,13 +7,11 @@ a job that crashes, hangs or is killed takes nothing with it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,7 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
 
-PR_SET_PDEATHSIG = 1
+from runner import processes
+
 POLL = 0.05
 DUMP_SECONDS = 2.0
 """How long a job may take to say where it hangs."""
@@ -85,7 +84,7 @@ class Attendant:
     def __call__(self) -> Verdict:
         before = self._listen()
         if self.watch is not None:
-            die_with_parent(signal.SIGTERM)
+            processes.die_with_parent(signal.SIGTERM)
             threading.Thread(target=self._mind, args=(self.watch,), daemon=True).start()
         wait_until_free(Path(self.place) / ".lock", LOCK_SECONDS)
         verdict = self._attend()
@@ -124,9 +123,10 @@ class Attendant:
         with tempfile.TemporaryFile() as errors:
             if self._asked:
                 return Verdict(asked=True)
-            process = start_process(
-                [sys.executable, "-P", "-m", "runner", "resume", self.place, *self.words],
+            process = processes.start(
+                [*processes.RUN, "resume", self.place, *self.words],
                 {**self.environment, "PYTHONFAULTHANDLER": "1"},
+                subprocess.DEVNULL,
                 errors,
             )
             late, dumped = self._wait(process, began)
@@ -139,17 +139,17 @@ class Attendant:
     def _wait(self, process: subprocess.Popen[bytes], began: float) -> tuple[bool, bool]:
         """Waits for the end; returns whether the job was over its time, and whether it had to be killed."""
         late = False
-        while not (ended := _ended(process, POLL)) and not self._asked:
+        while not (ended := processes.ended(process, POLL)) and not self._asked:
             if self.limit is not None and time.monotonic() - began > self.limit:
                 late = True
                 break
         if ended:
             return late, False
         process.send_signal(signal.SIGTERM)
-        killed = not _ended(process, self.grace)
+        killed = not processes.ended(process, self.grace)
         if killed:
             process.send_signal(signal.SIGABRT)  # Python's fault handler then says where it hangs
-            if not _ended(process, DUMP_SECONDS):
+            if not processes.ended(process, DUMP_SECONDS):
                 process.kill()
                 process.wait()
         if self.requeue and not late:  # a preemption may send SIGTERM first
@@ -157,28 +157,6 @@ class Attendant:
             while not self._preempted and time.monotonic() < deadline:
                 time.sleep(POLL)
         return late, killed
-
-
-def start_process(
-    command: list[str], environment: Mapping[str, str | None], errors: BinaryIO | int
-) -> subprocess.Popen[bytes]:
-    """Starts `command` in a session of its own, which a terminal's Ctrl-C does not reach; it dies with us."""
-    values = {**os.environ, **environment}
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        env={name: value for name, value in values.items() if value is not None},
-        start_new_session=True,
-        preexec_fn=lambda: die_with_parent(signal.SIGKILL),
-    )
-
-
-def die_with_parent(number: int) -> None:
-    """Has the system send this process a signal when its parent ends (on Linux; elsewhere nothing)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def wait_until_free(path: Path, seconds: float) -> bool:
@@ -193,12 +171,6 @@ def wait_until_free(path: Path, seconds: float) -> bool:
                 if time.monotonic() > deadline:
                     return False
         time.sleep(0.2)
-
-
-def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    return process.returncode is not None
 
 
 def _tail(errors: BinaryIO) -> str:

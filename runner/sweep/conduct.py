@@ -124,7 +124,7 @@ def _divided(
 
 
 def _devices_of(root: RootSettings) -> int:
-    return int(getattr(root.trainer, "devices", 1))
+    return root.trainer.devices
 
 
 def _pool(settings: ProcessSettings, root: RootSettings) -> list[str] | None:

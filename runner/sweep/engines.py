@@ -87,10 +87,14 @@ class InProcess:
 
 def run_here(place: Path, stop: StopRequest, words: Sequence[str] = ()) -> int:
     """Runs the job in the folder `place` in this process; returns its exit code."""
+    from runner import team
     from runner.run import execute
     from runner.verbs.resume import composed_of
 
-    return execute(composed_of(place, list(words)), stop, place).code
+    composed = composed_of(place, list(words))
+    if team.wanted(composed):
+        return team.several(["resume", str(place), *words], composed)
+    return execute(composed, stop, place).code
 
 
 class Submitted:

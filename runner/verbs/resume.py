@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
         return 0
     from runner.start import start
 
-    return start(composed, place)
+    return start(composed, ["resume", *words], place)
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

@@ -43,9 +43,10 @@ def stage(flip: bool = False, workers: int = 0, **changes: object) -> DensitySta
         for i, (part, size) in enumerate(SIZES.items())
     }
     data = Images("made", "none", SHAPE, LEVELS, ("all",), **splits)
-    look = partial(Feed(CPU, workers).batches, Stream(0, "density", "look"))
+    feed, stream = Feed(CPU, workers), Stream(0, "density", "look")
+    looks = {"batches": partial(feed.batches, stream), "share": partial(feed.share, stream)}
     made = DensityStage(config(**changes))
-    made.build(Inputs(data=data, device=CPU, steps=10, batch_size=BATCH, seed=0, batches=look))
+    made.build(Inputs(data=data, device=CPU, steps=10, batch_size=BATCH, seed=0, **looks))
     randomise(made.flow)
     return made
 

@@ -25,6 +25,7 @@ class FaultyConfig:
         "leave",
         "hang",
         "deaf",
+        "second",
     ] = field(metadata={"help": "what goes wrong; see conf/method/toy_faulty.yaml"})
     fuse: str | None = field(metadata={"help": "a file; the fault happens only while it exists"})
     at: int = field(metadata={"help": "step of the fault, counted from 1", "min": 1})

@@ -37,7 +37,7 @@ class Line(nn.Module):
 
 def happen(fault: str) -> None:
     """Lets happen what ends or holds up a process."""
-    if fault == "raise":
+    if fault == "raise" or (fault == "second" and os.environ.get("RANK") == "1"):
         raise RuntimeError("this was asked for")
     if fault == "exit":
         sys.exit(3)

@@ -125,10 +125,10 @@ class Density(TrainStage):
     def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
         self.flow.eval()
         part, total = getattr(self.data, split), 0.0
-        for points in self.inputs.batches(part, self.inputs.batch_size):
+        for points, _ in self.inputs.share(part, self.inputs.batch_size):
             tick()
-            total += self.flow.nats(points).double().sum().item()
-        return {f"{split}/nats": total / len(part)}
+            total += 0.0 if points is None else self.flow.nats(points).double().sum().item()
+        return {f"{split}/nats": self.inputs.total({"nats": total})["nats"] / len(part)}
 
     @torch.no_grad()
     def figures(self) -> dict[str, Picture]:

@@ -1,0 +1,151 @@
+"""The same noise for every item, however many processes share a batch.
+
+A process that has some rows of a batch draws for all of them, as one process alone would, and keeps its own.
+So what a stage draws for an item does not depend on who computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+SIZED: dict[Any, int] = {torch.rand: 0, torch.randn: 0}
+"""Functions that make a tensor of a size, and where among their arguments the size begins."""
+
+LIKE = (torch.rand_like, torch.randn_like)
+IN_PLACE = (
+    Tensor.uniform_, Tensor.normal_, Tensor.bernoulli_, Tensor.exponential_, Tensor.random_, Tensor.cauchy_,
+    Tensor.geometric_, Tensor.log_normal_,
+)  # fmt: skip
+BY_ROW = (
+    torch.bernoulli, torch.multinomial, torch.poisson, torch.normal, functional.gumbel_softmax,
+    functional.rrelu, functional.alpha_dropout, functional.feature_alpha_dropout,
+)  # fmt: skip
+"""Functions that draw for each row of their arguments as it says; the other rows are made up."""
+
+DROPOUT: dict[Any, int] = {functional.dropout: 0, functional.dropout1d: 1, functional.dropout2d: 2,
+                           functional.dropout3d: 3}  # fmt: skip
+"""Kinds of dropout, and how many last dimensions share their fate."""
+
+
+class SharedNoise(TorchFunctionMode):
+    """While it is active, a draw whose first dimension is the share's is taken to be one row for each item.
+
+    A draw of another size, such as one number for the whole batch, or one from a generator of the stage's
+    own, stays as it is: it is the same in every process.
+
+    Arguments:
+        pieces: where this process's rows lie in the whole batch.
+        total: rows of the whole batch.
+    """
+
+    def __init__(self, pieces: Sequence[slice], total: int) -> None:
+        super().__init__()
+        self.pieces, self.total = list(pieces), total
+        self.count = sum(piece.stop - piece.start for piece in pieces)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        draw = _DRAWS.get(func)
+        if draw is None or kwargs.get("generator") is not None or self.count == self.total:
+            return func(*args, **kwargs)
+        return draw(self, func, args, kwargs)
+
+    def own(self, rows: Tensor) -> Tensor:
+        """This process's rows."""
+        return torch.cat([rows[piece] for piece in self.pieces])
+
+    def whole(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The shape for all rows; None where the first dimension is not that of the batch's share."""
+        return (self.total, *shape[1:]) if len(shape) and shape[0] == self.count else None
+
+    def like(self, rows: Tensor) -> Tensor | None:
+        """An empty tensor for all rows, laid out in memory as `rows` are, since a generator fills it in that
+        order."""
+        whole = self.whole(tuple(rows.shape))
+        if whole is None:
+            return None
+        strides = rows.stride()
+        order = sorted(range(rows.ndim), key=lambda d: (-strides[d], d))
+        made = rows.new_empty([whole[d] for d in order])
+        return made.permute([order.index(d) for d in range(rows.ndim)])
+
+    def padded(self, rows: Any) -> Any:
+        """`rows` among ones, where they are in the whole batch; anything else stays."""
+        if not isinstance(rows, Tensor) or self.whole(tuple(rows.shape)) is None:
+            return rows
+        found = rows.new_ones((self.total, *rows.shape[1:]))
+        for piece, own in zip(self.pieces, rows.split([p.stop - p.start for p in self.pieces]), strict=True):
+            found[piece] = own
+        return found
+
+
+def _sized(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    size = kwargs.get("size", args[0] if args and not isinstance(args[0], int) else args)
+    whole = noise.whole(tuple(size))
+    if whole is None:
+        return func(*args, **kwargs)
+    return noise.own(func(whole, **{k: v for k, v in kwargs.items() if k != "size"}))
+
+
+def _integers(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    at = next((i for i, value in enumerate(args) if isinstance(value, (tuple, list, torch.Size))), None)
+    whole = noise.whole(tuple(kwargs["size"] if at is None else args[at]))
+    if whole is None:
+        return func(*args, **kwargs)
+    if at is None:
+        return noise.own(func(*args, **{**kwargs, "size": whole}))
+    return noise.own(func(*args[:at], whole, *args[at + 1 :], **kwargs))
+
+
+def _like(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    whole = noise.like(args[0])
+    if whole is None:
+        return func(*args, **kwargs)
+    return noise.own(func(whole, *args[1:], **kwargs))
+
+
+def _in_place(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    whole = noise.like(args[0])
+    if whole is None:
+        return func(*args, **kwargs)
+    with torch.no_grad():
+        drawn = func(whole, *map(noise.padded, args[1:]), **kwargs)
+        return args[0].copy_(noise.own(drawn))
+
+
+def _by_row(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    rows = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    if not rows or noise.whole(tuple(rows[0].shape)) is None:
+        return func(*args, **kwargs)
+    named = {name: noise.padded(value) for name, value in kwargs.items()}
+    return noise.own(func(*map(noise.padded, args), **named))
+
+
+def _dropout(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    """The mask alone is drawn for the whole batch; the activations of others are not made up for it."""
+    said = dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
+    rows, p = said["input"], said.get("p", 0.5)
+    mask = noise.like(rows)
+    if mask is None or not said.get("training", True) or not 0 < p < 1:
+        return func(*args, **kwargs)
+    if last := DROPOUT[func]:
+        mask = rows.new_empty(mask.shape[:-last] + (1,) * last)
+    kept = noise.own(mask.bernoulli_(1 - p)).div_(1 - p)
+    return rows.mul_(kept) if said.get("inplace") else rows * kept
+
+
+_DRAWS: dict[Any, Callable[[SharedNoise, Any, Any, Any], Any]] = {
+    **dict.fromkeys(SIZED, _sized),
+    torch.randint: _integers,
+    **dict.fromkeys(LIKE, _like),
+    torch.randint_like: _like,
+    **dict.fromkeys(IN_PLACE, _in_place),
+    **dict.fromkeys(BY_ROW, _by_row),
+    **dict.fromkeys(DROPOUT, _dropout),
+}
