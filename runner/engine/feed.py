@@ -17,6 +17,7 @@ from runner.api import TrainStage
 from runner.engine import tree
 from runner.engine.seeding import Stream, apart
 from runner.engine.team import Team
+from runner.errors import ConfigError
 
 PR_SET_PDEATHSIG = 1
 
@@ -24,12 +25,12 @@ PR_SET_PDEATHSIG = 1
 class _Refused:
     """What is wrong with the data, found by a worker; torch would wrap the exception in a traceback."""
 
-    def __init__(self, error: DataError) -> None:
+    def __init__(self, error: Exception) -> None:
         self.message = str(error)
 
 
 class _Workers(Dataset[Any]):
-    """A data set for worker processes, whose `DataError` comes back as a value."""
+    """A data set for worker processes; what is wrong with the data comes back as a value."""
 
     def __init__(self, dataset: Dataset[Any]) -> None:
         self.dataset = dataset
@@ -37,7 +38,7 @@ class _Workers(Dataset[Any]):
     def __getitem__(self, i: int) -> Any:
         try:
             return self.dataset[i]
-        except DataError as error:
+        except (DataError, ConfigError) as error:
             return _Refused(error)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from runner.engine import tree
 from runner.engine.noise import SharedNoise
+from runner.errors import ConfigError
 from runner.world import RENDEZVOUS, world
 
 PATIENCE = timedelta(days=30)
@@ -152,7 +153,7 @@ class Workers(Team):
     def _bounds(self, items: int, parts: int) -> list[slice]:
         """Where this process's share lies: in each of `parts` micro-batches, an equal part of it."""
         if items < parts * self.size:
-            raise ValueError(
+            raise ConfigError(
                 f"a batch of {items} items cannot be divided among trainer.devices={self.size}"
                 + (f" and trainer.accumulate={parts}" if parts > 1 else "")
             )

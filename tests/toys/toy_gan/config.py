@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -10,6 +11,7 @@ class GanConfig:
     """Two networks and their optimisers."""
 
     width: int = field(metadata={"help": "hidden units of either network", "min": 1})
+    norm: Literal["batch", "none"] = field(metadata={"help": "normalisation of the hidden layer"})
     latent: int = field(metadata={"help": "dimensions of the noise", "min": 1})
     d_steps: int = field(metadata={"help": "discriminator steps for one of the generator", "min": 1})
     lr: float = field(metadata={"help": "learning rate of the generator", "above": 0})

@@ -15,11 +15,10 @@ from runner.api import Inputs, Method, Metrics, Picture, Stage, TrainStage, Upda
 from .config import GanConfig
 
 
-def network(inputs: int, width: int, outputs: int) -> nn.Sequential:
-    """Two layers with batch normalisation between them."""
-    return nn.Sequential(
-        nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.LeakyReLU(0.2), nn.Linear(width, outputs)
-    )
+def network(inputs: int, c: GanConfig, outputs: int) -> nn.Sequential:
+    """Two layers with or without batch normalisation between them."""
+    norm = nn.BatchNorm1d(c.width) if c.norm == "batch" else nn.Identity()
+    return nn.Sequential(nn.Linear(inputs, c.width), norm, nn.LeakyReLU(0.2), nn.Linear(c.width, outputs))
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
@@ -45,8 +44,8 @@ class Game(TrainStage):
 
     def build(self, inputs: Inputs) -> None:
         c, self.inputs, self.data = self.config, inputs, inputs.data
-        self.generator = network(c.latent, c.width, 2).to(inputs.device)
-        self.discriminator = network(2, c.width, 1).to(inputs.device)
+        self.generator = network(c.latent, c, 2).to(inputs.device)
+        self.discriminator = network(2, c, 1).to(inputs.device)
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), lr=c.lr, betas=(0.5, 0.999))
         self.d_optimizer = torch.optim.SGD(self.discriminator.parameters(), lr=c.d_lr, momentum=0.9)
         self.tracked: dict[str, Any] = {
@@ -58,11 +57,12 @@ class Game(TrainStage):
         self.order = Shuffle(len(self.data.train), c.d_steps * inputs.batch_size, inputs.seed)
 
     def sample(self, step: int) -> Tensor:
-        return self.order(step)
+        """Indices `[B, d_steps]`: a column for each step of the discriminator, so that rows can be shared."""
+        return self.order(step).reshape(self.config.d_steps, -1).T
 
     def batch(self, index: Tensor) -> Tensor:
-        points: Tensor = self.data.train.batch(index)
-        return points
+        points: Tensor = self.data.train.batch(index.flatten())
+        return points.unflatten(0, index.shape)
 
     def rates(self, step: int) -> dict[str, float]:
         return {"g_optimizer": self.config.lr, "d_optimizer": self.config.d_lr}
@@ -70,7 +70,7 @@ class Game(TrainStage):
     def step(self, batch: Tensor, update: Update, step: int) -> Metrics:
         self.generator.train()
         self.discriminator.train()
-        for points in batch.chunk(self.config.d_steps):
+        for points in batch.unbind(1):
             found = update.minimise(self.d_optimizer, self.d_loss, points)
         metrics = {"d_loss": found["loss"], "d_accuracy": found["accuracy"]}
         metrics["g_loss"] = update.minimise(self.g_optimizer, self.g_loss, self.noise(len(points)))["loss"]
