@@ -222,10 +222,7 @@ def _in_root(composed: Composed) -> str:
 
 def _official(file: RemoteFile, composed: Composed) -> str:
     """The checksum that is compared when the file is read, also a reader's own; else what lies there."""
-    checksum = file.content or file.checksum
-    if checksum and not file.unpacked:
-        return checksum
-    reach = access(composed.root)
+    checksum, reach = file.content or file.checksum, access(composed.root)
     path = find(composed.dataset.entry.name, file, reach)
     if checksum and not (path and is_unpacked(path, file) and _within(path, reach.root)):
         return checksum
@@ -265,12 +262,13 @@ def _below(place: Path) -> Iterator[str]:
     """Names of the files below a folder; links to folders are followed once, as the loaders do."""
     seen: set[str] = set()
     for home, below, files in os.walk(place, followlinks=True):
-        real = os.path.realpath(home)
-        # Sorted, since of two links to one folder the first is followed.
-        below[:] = sorted(name for name in below if real not in seen and not name.startswith("."))
-        if real not in seen:
-            yield from (os.path.relpath(os.path.join(home, name), place) for name in files if name[0] != ".")
+        if (real := os.path.realpath(home)) in seen:
+            below.clear()
+            continue
         seen.add(real)
+        below[:] = sorted(name for name in below if name[0] != ".")  # of two links the first is followed
+        inside = os.path.relpath(home, place)
+        yield from (os.path.normpath(f"{inside}/{name}") for name in files if name[0] != ".")
 
 
 def _state(place: Path, name: str) -> Iterator[File]:

@@ -16,8 +16,10 @@ from hydra.errors import HydraException
 from runner import folder
 from runner.compose import ALLOWED_HYDRA, Composer
 from runner.errors import ConfigError
+from runner.search.settings import SearchSettings, sweeper_settings
 from runner.settings import HOW
-from runner.sweep.conduct import Conduct, conduct
+from runner.sweep.conduct import Conduct
+from runner.sweep.perform import run_jobs
 from runner.sweep.plan import Job, Plan
 from runner.verbs.evaluate import from_checkpoint
 
@@ -32,6 +34,12 @@ def sweep(composer: Composer) -> int:
         raise ConfigError(
             "-m does not go together with torchrun: start the sweep alone, or one run under torchrun"
         )
+    _refuse_swept_how(composer)
+    nodes = composer.compose(how_words(composer.words)).how
+    if isinstance(sweeper_settings(nodes["sweeper"]), SearchSettings):
+        from runner.search.command import search
+
+        return search(composer)
     jobs = expand(composer)
     composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]
     how = Conduct.of(composed[0].how, how_words(composer.words), composed[0].root, len(jobs))
@@ -39,7 +47,13 @@ def sweep(composer: Composer) -> int:
     home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
     dirs = tuple(str(place) for place in composer.config_dirs)
     Plan(tuple(composer.words), dirs, tuple(how_words(composer.words)), planned).write(home)
-    return conduct(home, planned, how)
+    return run_jobs(home, planned, how)
+
+
+def _refuse_swept_how(composer: Composer) -> None:
+    for override in composer.overrides:
+        if override.is_sweep_override() and how_words([str(override.input_line)]):
+            raise ConfigError(f"{override.key_or_group} says how all jobs are run; it cannot be swept over")
 
 
 def how_words(words: Sequence[str]) -> list[str]:
@@ -50,9 +64,6 @@ def how_words(words: Sequence[str]) -> list[str]:
 
 def expand(composer: Composer) -> list[list[str]]:
     """The words of each job; raises `ConfigError` if a value cannot be swept over."""
-    for override in composer.overrides:
-        if override.is_sweep_override() and how_words([str(override.input_line)]):
-            raise ConfigError(f"{override.key_or_group} says how all jobs are run; it cannot be swept over")
     try:
         overrides = OverridesParser.create().parse_overrides(composer.words)
         batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner import folder
 from runner.compose import Composed
 from runner.cores import cores
 from runner.errors import ConfigError
 from runner.settings import RootSettings
 from runner.signals import StopRequest
 from runner.sweep import engines
-from runner.sweep.ledger import Ended, Ledger
-from runner.sweep.plan import Job
-from runner.sweep.pool import Listed, Pool, Source
-from runner.sweep.rows import Rows
 from runner.sweep.settings import (
     LauncherSettings,
     LocalSettings,
@@ -30,9 +24,7 @@ from runner.sweep.settings import (
     launcher_settings,
     sweep_settings,
 )
-from runner.sweep.table import print_table
 
-log = logging.getLogger("reclaim")
 STOCK = "hydra/launcher="
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 
@@ -137,52 +129,3 @@ def _pool(settings: ProcessSettings, root: RootSettings) -> list[str] | None:
     if visible is not None:
         return [device.strip() for device in visible.split(",") if device.strip()] or None
     return [str(i) for i in range(len(list(NVIDIA.glob("*"))))] or None
-
-
-def conduct(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
-    """Runs `jobs`, prints the table of all; returns the exit code."""
-    return run_source(home, how, lambda ledger, pool: Listed(_unfinished(home, jobs, ledger, pool)), jobs)
-
-
-def _unfinished(home: Path, jobs: Sequence[Job], ledger: Ledger, pool: Pool) -> list[Job]:
-    left = [job for job in jobs if ledger.state(job.name).status != "completed"]
-    return pool.adopt(left)
-
-
-def run_source(
-    home: Path, how: Conduct, source_of: Callable[[Ledger, Pool], Source], jobs: Sequence[Job]
-) -> int:
-    """Runs what `source_of` gives, and prints the table of `jobs`; returns the exit code."""
-    from runner import console
-
-    console.start()
-    with folder.locked(home), StopRequest().listening() as stop:
-        ledger = Ledger(home)
-        rows = Rows(home, jobs)
-        rows.take_up(ledger)
-        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, rows.add)
-        _announce(home, how, len(jobs))
-        pool.run(source_of(ledger, pool))
-        states = print_table([job.name for job in jobs], ledger)
-        ledger.close()
-    return _exit(home, states, stop)
-
-
-def _announce(home: Path, how: Conduct, jobs: int) -> None:
-    at_a_time = f", {how.capacity} at a time" if 1 < how.capacity < jobs else ""
-    threads = f", {how.threads} thread{'s' if how.threads != 1 else ''} each" if how.threads else ""
-    log.info(
-        "%d job%s by launcher=%s%s%s", jobs, "s" if jobs != 1 else "", how.launcher.name, at_a_time, threads
-    )
-    log.info("folder: %s", home)
-
-
-def _exit(home: Path, states: Sequence[Ended], stop: StopRequest) -> int:
-    done = all(ended.status == "completed" for ended in states)
-    if any(ended.status == "completed" for ended in states):
-        log.info("compare: run compare %s", home)
-    if not done:
-        log.info("go on:   run resume %s", home)
-    if stop.number is not None:
-        return 128 + stop.number
-    return int(not done)

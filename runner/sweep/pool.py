@@ -74,6 +74,7 @@ class Pool:
     Arguments:
         limit: seconds that an attempt may take, for messages.
         on_end: called with each job that is not tried again.
+        metric: what is shown of a completed job; None shows the first of the test part.
     """
 
     def __init__(
@@ -85,9 +86,10 @@ class Pool:
         stop: StopRequest,
         limit: float | None = None,
         on_end: Callable[[Job, Ended], None] = lambda job, ended: None,
+        metric: str | None = None,
     ) -> None:
         self._home, self._engine, self._ledger, self._settings = home, engine, ledger, settings
-        self._stop, self._limit, self._on_end = stop, limit, on_end
+        self._stop, self._limit, self._on_end, self._metric = stop, limit, on_end, metric
         self._running: dict[str, _Running] = {}
         self._again: deque[Job] = deque()
         self._tries: dict[str, int] = {}
@@ -171,11 +173,11 @@ class Pool:
             self._done += 1
             self._failed = self._failed or ended.status in ("failed", "stopped")
             self._say(job, ended, source.total)
-        source.ended(job, ended)
+            source.ended(job, ended)
         self._on_end(job, ended)
 
     def _say(self, job: Job, ended: Ended, total: int) -> None:
-        what = metric_of(ended.metrics) if ended.status == "completed" else ended.error or ""
+        what = metric_of(ended.metrics, self._metric) if ended.status == "completed" else ended.error or ""
         log.info("[%d/%d] %s  %s  %s  %.1f s", self._done, total, job.name, ended.status, what, ended.seconds)
 
     def _ask(self, source: Source) -> None:

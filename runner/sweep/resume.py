@@ -13,9 +13,10 @@ from runner.identity import identity
 from runner.registry import Registry
 from runner.sweep import plan
 from runner.sweep.command import how_words
-from runner.sweep.conduct import Conduct, conduct
+from runner.sweep.conduct import Conduct
 from runner.sweep.ledger import Ledger
-from runner.sweep.plan import Job, Plan
+from runner.sweep.perform import run_jobs
+from runner.sweep.plan import Job
 
 
 def resume(home: Path, words: Sequence[str]) -> int:
@@ -27,7 +28,11 @@ def resume(home: Path, words: Sequence[str]) -> int:
     words = [quoted(word) for word in words]
     _refuse_others(words)
     data = tuple(word for word in words if word.startswith("data."))
-    how = conduct_of(saved, words, data)
+    said = [*_still(saved.how, words), *how_words(words)]
+    if not saved.jobs:
+        from runner.search.command import take_up
+
+        return take_up(home, saved, said, data)
     ledger = Ledger(home)
     left = [job for job in saved.jobs if ledger.state(job.name).status != "completed"]
     ledger.close()
@@ -35,7 +40,9 @@ def resume(home: Path, words: Sequence[str]) -> int:
         print(f"{home} is completed, {len(saved.jobs)} jobs; nothing to do")
         return 0
     _compare_code(left[0])
-    return conduct(home, saved.jobs, how)
+    nodes = Composer(said, [Path(place) for place in saved.config_dirs]).compose().how
+    how = replace(Conduct.of(nodes, said, _composed(saved.jobs[0]).root, len(saved.jobs)), data=data)
+    return run_jobs(home, saved.jobs, how)
 
 
 def _refuse_others(words: Sequence[str]) -> None:
@@ -46,15 +53,6 @@ def _refuse_others(words: Sequence[str]) -> None:
                 f"{word} cannot be changed when a sweep is resumed; only how its jobs are run (launcher=, "
                 f"launcher.*, sweep.*) and where data lies (data.*) can"
             )
-
-
-def conduct_of(saved: Plan, words: Sequence[str], data: tuple[str, ...]) -> Conduct:
-    """How the jobs are run: as planned, with `words` on top; raises `ConfigError`."""
-    said = [*_still(saved.how, words), *how_words(words)]
-    composed = Composer(said, [Path(place) for place in saved.config_dirs]).compose()
-    root = _composed(saved.jobs[0]).root if saved.jobs else composed.root
-    how = Conduct.of(composed.how, said, root, max(1, len(saved.jobs)))
-    return replace(how, data=data)
 
 
 def _still(planned: Sequence[str], words: Sequence[str]) -> list[str]:

@@ -15,10 +15,19 @@ STATUSES = ("completed", "pruned", "failed", "stopped", "not run")
 COLUMNS = ("job", "status", "tries", "metric", "time", "error")
 
 
-def print_table(names: Sequence[str], ledger: Ledger) -> list[Ended]:
-    """One row for each job, then how many there are of each status; returns how each job stands."""
+def print_table(
+    names: Sequence[str], ledger: Ledger, labels: Mapping[str, str] = {}, metric: str | None = None
+) -> list[Ended]:
+    """One row for each job, then how many there are of each status; returns how each job stands.
+
+    Arguments:
+        labels: what jobs are called in the table, where that is not their name.
+        metric: what is shown of each; None shows the first of the test part.
+    """
     states = [ledger.state(name) for name in names]
-    rows = [COLUMNS, *(_row(name, ended, ledger) for name, ended in zip(names, states, strict=True))]
+    rows = [COLUMNS]
+    for name, state in zip(names, states, strict=True):
+        rows.append((labels.get(name, name), *_cells(state, _tries(ledger, name), metric)))
     kept = [
         i
         for i, column in enumerate(COLUMNS)
@@ -33,10 +42,9 @@ def print_table(names: Sequence[str], ledger: Ledger) -> list[Ended]:
     return states
 
 
-def _row(name: str, ended: Ended, ledger: Ledger) -> tuple[str, ...]:
+def _cells(ended: Ended, tries: int, metric: str | None) -> tuple[str, str, str, str, str]:
     time = duration(ended.seconds) if ended.seconds >= 120 else f"{ended.seconds:.1f} s"
-    tries = str(_tries(ledger, name))
-    return name, ended.status, tries, metric_of(ended.metrics), time, ended.error or ""
+    return ended.status, str(tries), metric_of(ended.metrics, metric), time, ended.error or ""
 
 
 def _tries(ledger: Ledger, name: str) -> int:
@@ -56,8 +64,10 @@ def _name_logs(names: Sequence[str], states: Sequence[Ended], home: Path, most: 
             log.info("log:     %s", log_file)
 
 
-def metric_of(metrics: Mapping[str, float]) -> str:
-    """The first metric of the test part, else of the validation part, else of all."""
+def metric_of(metrics: Mapping[str, float], wanted: str | None = None) -> str:
+    """The wanted metric; else the first of the test part, of the validation part, or of all."""
+    if wanted is not None and wanted in metrics:
+        return f"{wanted} {metrics[wanted]:.4f}"
     for split in ("test/", "validation/", ""):
         for name, value in metrics.items():
             if name.startswith(split):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def python(code: str, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    return parts(composed(*PLAIN))
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +128,7 @@ print(json.dumps([identity(run), parts(run)]))
     run = composed(*PLAIN)
     mine = json.loads(json.dumps([identity.identity(run), parts(run)]))
     assert found == [mine, mine]
+    assert of(*PLAIN, "seed=1") != mine[0]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +150,9 @@ print(json.dumps([identity(run), parts(run)]))
         "debug=overfit",
     ],
 )
-def test_a_setting_that_may_change_a_number_counts(word: str) -> None:
-    assert differing(parts(composed(*PLAIN)), parts(composed(*PLAIN, word))) == {"config"}
+def test_a_setting_that_may_change_a_number_counts(plain: dict[str, Any], word: str) -> None:
+    run = composed(*PLAIN, word)
+    assert differing(plain, parts(run)) == {"config"}
 
 
 @pytest.mark.parametrize(
@@ -163,8 +171,8 @@ def test_a_setting_that_may_change_a_number_counts(word: str) -> None:
         f"methods.path={TOYS}",
     ],
 )
-def test_places_and_what_changes_no_number_do_not_count(word: str) -> None:
-    assert of(*PLAIN) == of(*PLAIN, word)
+def test_places_and_what_changes_no_number_do_not_count(plain: dict[str, Any], word: str) -> None:
+    assert parts(composed(*PLAIN, word)) == plain
 
 
 def test_which_card_is_a_place() -> None:
@@ -190,6 +198,14 @@ def test_the_names_of_method_and_data_set_count() -> None:
     assert one["choices"] != two["choices"]
     assert one["data"] != two["data"]
     assert one["code"] == two["code"]  # both are read by one module
+
+
+def test_what_reads_the_data_counts() -> None:
+    """Which function of a module does is said by the catalog alone, whose code does not count."""
+    run = composed("method=realnvp", "dataset=mnist")
+    entry = replace(run.dataset.entry, load="datasets.idx:fashion_mnist")
+    other = replace(run, dataset=replace(run.dataset, entry=entry))
+    assert differing(parts(run), parts(other)) == {"data"}
 
 
 def test_versions_are_those_of_what_computes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,6 +471,17 @@ def test_the_settings_given_with_a_source_count_by_what_they_come_to(captioner: 
     assert differing(plain, parts(with_captioner(captioner, f"+{other}"))) == {"config"}
 
 
+def test_the_source_of_a_source_counts(captioner: Path) -> None:
+    shutil.copytree(captioner / "copied_captioner", captioner / "copied_second")
+    edit(captioner / "copied_second" / "__init__.py", "toy_captioner", "toy_second")
+    files = [captioner / "conf" / "method" / f"toy_{name}.yaml" for name in ("captioner", "second")]
+    files[1].write_text(files[0].read_text().replace("method: toy_pipeline", "method: toy_captioner"))
+    run = composed(f"methods.path={captioner}", "method=toy_second")
+    assert {"method.features", "method.features.method.features"} < parts(run)["data"].keys()
+    with Same(run, same=False):
+        edit(captioner / "copied_pipeline" / "network.py", "ReLU", "Tanh")
+
+
 def artifact(place: Path, content: str) -> str:
     place.mkdir(parents=True)
     (place / identity.RECORD).write_text(json.dumps({"metrics": {}, "content": content}))
@@ -583,6 +610,7 @@ def test_much_data_is_not_read_but_known_by_sizes_and_times(
         touched = fingerprint(place)
         assert touched != large
         os.utime(pictures / "a" / "1.png")
+    large = fingerprint(pictures)
     renamed(pictures)
     assert fingerprint(pictures) != large
 
@@ -694,6 +722,9 @@ def test_one_checkpoint_of_a_run_counts_by_itself(finished: Path) -> None:
     before = looking(best)
     (finished / "checkpoints" / "last.pt").write_bytes(b"others")
     assert looking(best) == before != looking(finished)
+    edit(finished / "result.json", '"loss": 1.0', '"loss": 2.0')
+    assert differing(looking(best), before) == {"config"}
+    edit(finished / "result.json", '"loss": 2.0', '"loss": 1.0')
     best.write_bytes(b"Weights")
     assert differing(looking(best), before) == {"config"}
 

@@ -1,0 +1,165 @@
+"""`run -m sweeper=optuna`: trials one after another, or some at a time, each learning from those before."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runner import folder
+from runner.compose import Composed, Composer, parse
+from runner.errors import ConfigError
+from runner.search.figures import draw
+from runner.search.progress import intermediate
+from runner.search.settings import SearchSettings, goal, sweeper_settings
+from runner.search.space import Choices, Dimension, Interval, Space, read_space
+from runner.search.study import Search, Trial
+from runner.sweep.command import how_words
+from runner.sweep.conduct import Conduct
+from runner.sweep.hparams import Column, columns
+from runner.sweep.ledger import Ended
+from runner.sweep.perform import ended, under_way
+from runner.sweep.plan import Job, Plan
+from runner.sweep.rows import Rows
+from runner.sweep.table import print_table
+
+log = logging.getLogger("reclaim")
+LOOK_SECONDS = 1.0
+"""How often a running trial's log is looked at."""
+
+
+def search(composer: Composer) -> int:
+    """Checks the ends of what is searched, runs the trials, says which is best.
+
+    Returns 0 if all have ended and one at least is completed, 128 + a signal's number, or 1.
+    """
+    space, first, settings = _asked(composer)
+    how = Conduct.of(first.how, how_words(composer.words), first.root, settings.trials)
+    home = folder.make(Path(first.root.outputs).expanduser() / "sweeps")
+    dirs = tuple(str(place) for place in composer.config_dirs)
+    Plan(tuple(composer.words), dirs, how.words).write(home)
+    return _run(home, composer, space, settings, how, first)
+
+
+def take_up(home: Path, saved: Plan, said: Sequence[str], data: tuple[str, ...]) -> int:
+    """Goes on with the search in `home`.
+
+    Arguments:
+        said: words that say how its trials are made and run, such as `sweeper.trials=40`.
+        data: words about where data lies.
+    """
+    words = [word for word in saved.words if not how_words([word])]
+    composer = Composer([*words, *said], [Path(place) for place in saved.config_dirs])
+    space, first, settings = _asked(composer)
+    how = replace(Conduct.of(first.how, said, first.root, settings.trials), data=data)
+    return _run(home, composer, space, settings, how, first)
+
+
+def _asked(composer: Composer) -> tuple[Space, Composed, SearchSettings]:
+    """What is searched, one of its jobs, and the settings; raises `ConfigError` for what cannot be run."""
+    settings = sweeper_settings(composer.compose(how_words(composer.words)).how["sweeper"])
+    assert isinstance(settings, SearchSettings)
+    space = read_space(composer.overrides, settings.sampler)
+    probes = [composer.compose(words) for words in space.probes()]
+    return space, probes[0], settings
+
+
+def _run(
+    home: Path, composer: Composer, space: Space, settings: SearchSettings, how: Conduct, first: Composed
+) -> int:
+    stage, monitor, minimise_monitor = _last_stage(first)
+    metric, minimise = goal(settings, monitor, minimise_monitor)
+    found = Search(home, space, settings, metric, minimise)
+    trials = Trials(found, composer, how, home, stage)
+    rows = Rows(home, trials.begun(), _columns(space))
+    with under_way(home, how, rows, found.total, metric) as sweep:
+        log.info("searching for the %s %s", "least" if minimise else "greatest", metric)
+        sweep.pool.run(trials)
+        labels = {r.trial.name: f"{r.trial.name} {' '.join(r.trial.words)}" for r in found.records()}
+        states = print_table(list(labels), sweep.ledger, labels, metric)
+        _conclude(found, composer)
+    records = found.records()
+    done = len(records) == found.total and all(record.state != "running" for record in records)
+    return ended(home, states, sweep.stop, done and found.best() is not None)
+
+
+def _conclude(found: Search, composer: Composer) -> None:
+    log.info("")
+    for line in [*found.summary().splitlines(), *draw(found)]:
+        log.info("%s", line)
+    if (best := found.best()) is not None:
+        words = [word for word in best[0].job if not how_words([word])]
+        log.info("again:   run %s", " ".join(words))
+    log.info("pictures: %s", found.home / "figures")
+
+
+def _last_stage(composed: Composed) -> tuple[str, str | None, bool]:
+    """Name of the method's last stage, what it monitors, and whether less of it is better."""
+    from runner.engine.pipeline import make_method
+
+    stage = make_method(composed).stages()[-1]
+    return stage.name, getattr(stage, "monitor", None), getattr(stage, "minimise_monitor", True)
+
+
+def _columns(space: Space) -> dict[str, Column]:
+    """The columns of the HParams view: what is searched over."""
+    return {key: _column(key, dimension) for key, dimension in space.dimensions.items()}
+
+
+def _column(key: str, dimension: Dimension) -> Column:
+    if isinstance(dimension, Choices):
+        values: list[Mapping[str, Any]] = [{key: parse([f"{key}={t}"])[0].value()} for t in dimension.texts]
+        return columns(values)[key]
+    if isinstance(dimension, Interval):
+        return Column("number", (dimension.low, dimension.high))
+    return Column("number", tuple(sorted((dimension[0], dimension[dimension.count - 1]))))
+
+
+class Trials:
+    """The trials of a search as jobs of a sweep; see `runner.sweep.pool.Source`."""
+
+    def __init__(self, found: Search, composer: Composer, how: Conduct, home: Path, stage: str) -> None:
+        self._search, self._composer, self._how, self._home, self._stage = found, composer, how, home, stage
+        self._left = deque(found.unfinished())
+        self._trials: dict[str, Trial] = {}
+        self._seen: dict[str, tuple[float, int]] = {}
+        self.total = found.total
+
+    def begun(self) -> list[Job]:
+        """Jobs of the trials that were begun before this process."""
+        return [job for record in self._search.records() if (job := self._job(record.trial)) is not None]
+
+    def next(self) -> Job | None:
+        while (trial := self._left.popleft() if self._left else self._search.ask()) is not None:
+            if (job := self._job(trial)) is not None:
+                self._trials[job.name] = trial
+                return job
+        return None
+
+    def _job(self, trial: Trial) -> Job | None:
+        try:
+            composed = self._composer.compose(trial.job)
+        except ConfigError as error:  # values that do not go together
+            log.info("%s  failed  %s", trial.name, error)
+            self._search.tell(trial, None, "failed", str(error))
+            return None
+        return Job.of(trial.name, self._how.shared(composed))
+
+    def ended(self, job: Job, ended: Ended) -> None:
+        value = ended.metrics.get(self._search.metric)
+        state = ended.status if ended.status in ("completed", "pruned") else "failed"
+        self._search.tell(self._trials[job.name], value, state, ended.error or "")
+
+    def hopeless(self, job: Job) -> bool:
+        looked, step = self._seen.get(job.name, (0.0, -1))
+        if self._search.settings.prune == "none" or time.monotonic() - looked < LOOK_SECONDS:
+            return False
+        cut = False
+        for at, value in intermediate(self._home / job.name, self._search.metric, step, self._stage):
+            step, cut = at, cut or self._search.report(self._trials[job.name], at, value)
+        self._seen[job.name] = time.monotonic(), step
+        return cut

@@ -1,0 +1,76 @@
+"""Runs the jobs of a sweep: locks its folder, keeps its ledger, writes its rows, prints its table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import folder
+from runner.signals import StopRequest
+from runner.sweep.conduct import Conduct
+from runner.sweep.ledger import Ended, Ledger
+from runner.sweep.plan import Job
+from runner.sweep.pool import Listed, Pool
+from runner.sweep.rows import Rows
+from runner.sweep.table import print_table
+
+log = logging.getLogger("reclaim")
+
+
+@dataclass
+class Sweep:
+    """A sweep that is under way in its folder, which is this process's alone."""
+
+    home: Path
+    ledger: Ledger
+    pool: Pool
+    stop: StopRequest
+
+
+@contextmanager
+def under_way(home: Path, how: Conduct, rows: Rows, jobs: int, metric: str | None = None) -> Iterator[Sweep]:
+    """Takes the sweep's folder, and says what is about to run.
+
+    Raises `ConfigError` if another process has it.
+    """
+    from runner import console
+
+    console.start()
+    with folder.locked(home), StopRequest().listening() as stop:
+        ledger = Ledger(home)
+        rows.take_up(ledger)
+        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, rows.add, metric)
+        _announce(home, how, jobs)
+        yield Sweep(home, ledger, pool, stop)
+        ledger.close()
+
+
+def run_jobs(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
+    """Runs those of the jobs that are not completed, and prints the table of all; returns the exit code."""
+    with under_way(home, how, Rows(home, jobs), len(jobs)) as sweep:
+        left = [job for job in jobs if sweep.ledger.state(job.name).status != "completed"]
+        sweep.pool.run(Listed(sweep.pool.adopt(left)))
+        states = print_table([job.name for job in jobs], sweep.ledger)
+    return ended(home, states, sweep.stop, all(state.status == "completed" for state in states))
+
+
+def ended(home: Path, states: Sequence[Ended], stop: StopRequest, done: bool) -> int:
+    """Says what can be done next; returns 0 if the sweep is done, 128 + a signal's number, or 1."""
+    if any(state.status == "completed" for state in states):
+        log.info("compare: run compare %s", home)
+    if not done:
+        log.info("go on:   run resume %s", home)
+    if stop.number is not None:
+        return 128 + stop.number
+    return int(not done)
+
+
+def _announce(home: Path, how: Conduct, jobs: int) -> None:
+    what = f"{jobs} job{'s' if jobs != 1 else ''} by launcher={how.launcher.name}"
+    at_a_time = f", {how.capacity} at a time" if 1 < how.capacity < jobs else ""
+    threads = f", {how.threads} thread{'s' if how.threads != 1 else ''} each" if how.threads else ""
+    log.info("%s%s%s", what, at_a_time, threads)
+    log.info("folder: %s", home)

@@ -1,0 +1,142 @@
+"""`run -m sweeper=optuna` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from statistics import median
+
+import pytest
+from PIL import Image
+
+from tests.runner.conftest import Run
+from tests.runner.sweep.test_processes import begun, ended, events, start, the_sweep, wait_for
+from tests.runner.toys.runs import TOYS
+
+SPACE = ("method.lr=tag(log,interval(1e-4,1e-1))", "method.width=4,8,16")
+TOY = (
+    "-m", "sweeper=optuna", f"methods.path=[{TOYS}]", "method=toy_flow", *SPACE, "trainer.steps=12",
+    "trainer.eval_every=4",
+)  # fmt: skip
+
+
+def tried(home: Path) -> list[str]:
+    """What each trial tried, by number."""
+    configs = [path / "config.yaml" for path in sorted(home.glob("trial-*"))]
+    return [
+        " ".join(
+            line.strip()
+            for line in path.read_text().splitlines()
+            if line.strip().startswith(("lr:", "width:"))
+        )
+        for path in configs
+    ]
+
+
+def pictures(home: Path) -> list[str]:
+    found = sorted((home / "figures").glob("*.png"))
+    assert all(Image.open(path).size[0] > 200 for path in found)
+    return [path.name for path in found]
+
+
+def test_a_search_ends_with_its_best_trial_and_pictures(run: Run, tmp_path: Path) -> None:
+    done = run(*TOY, "sweeper.trials=8", "sweeper.startup=3", "launcher=local", f"outputs={tmp_path}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    home = the_sweep(tmp_path)
+    results = {p.parent.name: json.loads(p.read_text())["metrics"] for p in home.glob("*/result.json")}
+    best = min(results, key=lambda name: results[name]["validation/nats"])
+    assert f"best: {best}, validation/nats {results[best]['validation/nats']:.6g}" in done.stdout
+    assert "8 of 8 trials: 8 completed" in done.stdout
+    assert pictures(home) == ["history.png", "importance.png", "slices.png"]
+    assert len(set(tried(home))) == 8
+    again = next(line for line in done.stdout.splitlines() if line.startswith("again:"))
+    assert "method=toy_flow" in again
+    assert "sweeper" not in again
+
+
+def test_a_killed_search_goes_on_without_repeating_a_trial(
+    run: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    words = [*TOY, "sweeper.trials=5"]
+    whole = run(*words, "launcher=local", f"outputs={tmp_path}/whole")
+    assert whole.returncode == 0
+    sweep = start(environment, *words, "launcher=process", "launcher.jobs=1", f"outputs={tmp_path}/cut")
+    wait_for(lambda: ended(lambda: the_sweep(tmp_path / "cut")) >= 2)
+    home = the_sweep(tmp_path / "cut")
+    wait_for(lambda: len(begun(home)) == 3)
+    time.sleep(1)
+    sweep.kill()
+    sweep.wait()
+    done = run("resume", str(home))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 of 5 trials: 5 completed" in done.stdout
+    assert tried(home) == tried(the_sweep(tmp_path / "whole")), "the same suggestions as unbroken"
+    assert max(begun(home).values()) == 2, "the one that was under way was begun again"
+    more = run("resume", str(home), "sweeper.trials=6", "launcher=local")
+    assert "6 of 6 trials" in more.stdout
+    assert len(set(tried(home))) == 6
+
+
+def test_what_is_worse_is_cut_and_what_is_no_number_fails(run: Run, tmp_path: Path) -> None:
+    words = [
+        "-m", "sweeper=optuna", f"methods.path=[{TOYS}]", "method=toy_faulty", "method.fault=none,monitor",
+        "method.lr=0.3,1e-4,2e-4", "method.pause=0.2", "trainer.steps=40", "trainer.eval_every=2",
+        "sweeper.sampler=grid", "sweeper.prune=median", "sweeper.prune_after=1", "launcher=process",
+        "launcher.jobs=1", f"outputs={tmp_path}",
+    ]  # fmt: skip
+    done = run(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    statuses = [said["status"] for said in events(the_sweep(tmp_path)) if said["event"] == "end"]
+    assert statuses.count("failed") >= 1, "one whose metric is no number, before any could be cut"
+    assert "validation/mse is nan" in done.stdout
+    assert "pruned" in statuses
+    rows = sqlite3.connect(the_sweep(tmp_path) / "search.db").execute("select state from trials").fetchall()
+    assert {state for (state,) in rows} >= {"COMPLETE", "FAIL", "PRUNED"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["method.lr=1e-3"], "has nothing to search"),
+        (["method.lr=interval(1e-3,1)", "sweeper.metric=test/nats"], "the test part is not for choosing"),
+        (["method.lr=interval(1,1e-3)"], "the smaller end comes first"),
+        (["method.lr=interval(-1,1)"], "method.lr=-1"),
+        (["method.width=interval(4,8)"], "method.width"),
+        (["method.lr=1e-3,1e-2", "sweeper.trials=0"], "sweeper.trials=0 is out of range"),
+    ],
+)
+def test_what_cannot_be_searched_is_a_sentence(words: list[str], said: str, run: Run, tmp_path: Path) -> None:
+    common = [word for word in TOY if not word.startswith(("method.lr", "method.width"))]
+    done = run(*common, *words, f"outputs={tmp_path}")
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "sweeps").exists()
+
+
+@pytest.mark.slow
+def test_a_search_on_digits_finds_a_rate_better_than_a_grids_median(run: Run, tmp_path: Path) -> None:
+    common = [
+        "-m",
+        "method=realnvp",
+        "dataset=digits",
+        "method.width=8",
+        "trainer.steps=60",
+        "launcher=process",
+    ]
+    grid = run(*common, "method.lr=1e-5,1e-4,1e-3,1e-2,1e-1", f"outputs={tmp_path}/grid")
+    values = [
+        json.loads(path.read_text())["metrics"].get("validation/bits_per_dim", float("inf"))
+        for path in the_sweep(tmp_path / "grid").glob("*/result.json")
+    ]
+    assert len(values) == 5, grid.stdout
+    words = ["sweeper=optuna", "sweeper.trials=20", "method.lr=tag(log,interval(1e-5,1e-1))"]
+    done = run(*common, *words, f"outputs={tmp_path}/search")
+    assert done.returncode == 0, done.stdout
+    home = the_sweep(tmp_path / "search")
+    line = next(line for line in done.stdout.splitlines() if line.startswith("best:"))
+    assert float(line.split()[-1]) < median(values), (line, values)
+    assert "history.png" in pictures(home)
+    assert len(set(tried(home))) == 20
