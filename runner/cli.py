@@ -18,7 +18,7 @@ from runner.world import follows
 VERBS = {
     "list": ("runner.verbs.list", "methods, data sets, presets and experiments"),
     "compare": ("runner.compare", "finished runs side by side: table, picture, page"),
-    "resume": ("runner.verbs.resume", "go on with a run that was stopped or killed"),
+    "resume": ("runner.verbs.resume", "go on with a run or a sweep that was stopped or killed"),
     "data": ("runner.verbs.data", "fetch or verify a data set"),
 }
 PATHS = ("checkpoint", "outputs", "data.root", "data.mirror", "data.cache", "dataset.path")
@@ -31,15 +31,17 @@ run - run the paper, re-test the claim
 
   run method=NAME [dataset=NAME] [key=value ...]     train, evaluate, write a folder with everything
   run -m method=NAME key=a,b seed=1,2,3              one run for each combination, then a table
+  run -m sweeper=optuna method=NAME 'key=interval(0,1)'   a search
   run task=evaluate checkpoint=DIR [key=value ...]   look again at a finished run
 
   run list                    methods, data sets, presets and experiments, with their tasks
   run compare DIR...          finished runs side by side: table, picture, page
-  run resume DIR              go on with a run that was stopped or killed
+  run resume DIR              go on with a run or a sweep that was stopped or killed
   run data fetch|verify NAME  get a data set, or check its files
 
 Often used: seed=0 device=auto|cpu|cuda precision=fp32|bf16|fp16 threads=N outputs=DIR data.root=DIR
             trainer.steps=N trainer.eval_every=N dataset.batch_size=N method.lr=X debug=fast experiment=NAME
+With -m:    launcher=local|process|slurm launcher.jobs=N launcher.timeout_minutes=X sweep.retries=N
 
   --cfg                       print the configuration that the words compose, and stop
   -m, --multirun              sweep over values separated by commas

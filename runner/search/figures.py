@@ -79,7 +79,7 @@ def slices(records: Sequence[Record], space: Space, metric: str, minimise: bool)
         marks.scatter(_positions(records, key, dimension))
         marks.ring(_positions(records, key, dimension))
         _bare(axes, _short_end(key))
-        _scale(axes, dimension)
+        scale(axes, dimension)
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     left_out = len(space.dimensions) - len(shown)
@@ -208,8 +208,8 @@ def _positions(records: Sequence[Record], key: str, dimension: Dimension) -> lis
     ]
 
 
-def _scale(axes: Any, dimension: Dimension) -> None:
-    """The axis of a key: all that could be chosen; logarithmic, or one place for each choice."""
+def scale(axes: Any, dimension: Dimension) -> None:
+    """Makes the x axis that of a key: all that could be chosen, by logarithms where those were searched."""
     if isinstance(dimension, Choices):
         _choices(axes, dimension.texts)
         return

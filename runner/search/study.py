@@ -223,14 +223,15 @@ class Search:
         explodes does not decide. At least five trials count as best where there are so many. Raises
         `ValueError`, saying why, where it cannot be said.
         """
-        values = [record.value for record in self.records() if record.state == "completed"]
+        sign = 1 if self.minimise else -1
+        losses = sorted(sign * (r.value or 0.0) for r in self.records() if r.state == "completed")
         if len(self.space.dimensions) < 2:
             raise ValueError("only one key is searched")
-        if len(values) < 4:
+        if len(losses) < 4:
             raise ValueError("fewer than four trials are completed")
-        if len(set(values)) == 1:
-            raise ValueError("all trials came to the same value")
-        share = min(0.5, max(0.1, 5 / len(values)))
+        share = min(0.5, max(0.1, 5 / len(losses)))
+        if losses[math.ceil(share * len(losses)) - 1] == losses[-1]:
+            raise ValueError("too many trials came to the same value")
         evaluator = PedAnovaImportanceEvaluator(target_quantile=share)
         return get_param_importances(self._study, evaluator=evaluator)
 

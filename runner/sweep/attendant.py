@@ -68,6 +68,7 @@ class Attendant:
         grace: seconds that it may take to save.
         watch: a file that the sweep holds a lock on while it lives; None where jobs outlive it.
         requeue: whether the cluster's signal puts the job into its queue again.
+        command: what is run, before the folder and the words.
     """
 
     place: str
@@ -77,6 +78,7 @@ class Attendant:
     grace: float = 30.0
     watch: str | None = None
     requeue: bool = False
+    command: tuple[str, ...] = (*processes.RUN, "resume")
 
     def __post_init__(self) -> None:
         self._asked, self._preempted = False, False
@@ -124,7 +126,7 @@ class Attendant:
             if self._asked:
                 return Verdict(asked=True)
             process = processes.start(
-                [*processes.RUN, "resume", self.place, *self.words],
+                [*self.command, self.place, *self.words],
                 {**self.environment, "PYTHONFAULTHANDLER": "1"},
                 subprocess.DEVNULL,
                 errors,

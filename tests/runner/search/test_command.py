@@ -82,7 +82,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
 def test_what_is_worse_is_cut_and_what_is_no_number_fails(run: Run, tmp_path: Path) -> None:
     words = [
         "-m", "sweeper=optuna", f"methods.path=[{TOYS}]", "method=toy_faulty", "method.fault=none,monitor",
-        "method.lr=0.3,1e-4,2e-4", "method.pause=0.2", "trainer.steps=40", "trainer.eval_every=2",
+        "method.lr=0.3,1e-4", "method.pause=0.1", "trainer.steps=40", "trainer.eval_every=2",
         "sweeper.sampler=grid", "sweeper.prune=median", "sweeper.prune_after=1", "launcher=process",
         "launcher.jobs=1", f"outputs={tmp_path}",
     ]  # fmt: skip

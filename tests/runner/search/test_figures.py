@@ -13,7 +13,18 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from runner.compose import parse
-from runner.search.figures import BLUE, GREEN, RED, Marks, draw, history, importance, shown_range, slices
+from runner.search.figures import (
+    BLUE,
+    GREEN,
+    RED,
+    Marks,
+    draw,
+    history,
+    importance,
+    scale,
+    shown_range,
+    slices,
+)
 from runner.search.space import read_space
 from runner.search.study import Record, Trial
 from tests.runner.search.conftest import Start, finish
@@ -95,15 +106,36 @@ def test_colours_of_what_is_there() -> None:
     both, completed = pixels(history(records, "m", True)), pixels(history(records[:1], "m", True))
     assert amount(completed, GREEN) > 20
     assert amount(both, RED) > amount(completed, RED)
-    assert amount(pixels(importance({"a": 0.9, "b": 0.1}, "m")), BLUE) > 2000
+    assert amount(pixels(importance({"a" * 200: 0.9, "b": 0.1}, "m")), BLUE) > 10000
 
 
 WORDS = (
     "method.lr=tag(log,interval(1e-5,1e-1))",
     "method.blocks=int(interval(2,8))",
     "method.dropout=range(0,0.5,0.1)",
-    "+a.key.whose.name.is.longer.than.any_panel_is_wide=choice('a b $x','$y and much more text',c_d,null_)",
+    "+a.key.whose.name.is.longer.than.any_panel_is_wide=choice('a b $^$','more text than fits',c_d,null_)",
 )
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "low", "high", "ticks"),
+    [
+        ("a=tag(log,interval(1e-5,1e-1))", "log", 1e-5, 1e-1, None),
+        ("a=interval(0,1)", "linear", 0, 1, None),
+        ("a=range(8,0,-2)", "linear", 2, 8, [8, 6, 4, 2]),
+        ("a=x,y,z", "linear", 0, 2, [0, 1, 2]),
+    ],
+)
+def test_an_axis_shows_all_that_could_be_chosen(
+    word: str, kind: str, low: float, high: float, ticks: list[float] | None
+) -> None:
+    axes = Figure().subplots()
+    scale(axes, read_space(parse([word])).dimensions["a"])
+    assert axes.get_xscale() == kind
+    left, right = axes.get_xlim()
+    assert left < low < high < right
+    assert left > low / 2 if kind == "log" else left > low - 1
+    assert ticks is None or list(axes.get_xticks()) == ticks
 
 
 @pytest.mark.filterwarnings("error")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from runner.compose import Composer, parse
 from runner.errors import ConfigError
@@ -115,6 +116,17 @@ def test_trials_side_by_side_differ(start: Start) -> None:
     assert len(set(rates)) == 6
     assert max(rates) / min(rates) > 2
     assert search.unfinished() == trials
+
+
+def test_a_trial_that_runs_is_kept_away_from(start: Start, tmp_path: Path) -> None:
+    after = []
+    for state in ("running", "failed"):  # from what failed nothing is learned
+        search = start(ONE, tmp_path / state, trials=6, startup=2)
+        finish(search, 4)
+        if (trial := search.ask()) is not None and state == "failed":
+            search.tell(trial, None, state)
+        after.append(search.ask())
+    assert after[0] != after[1]
 
 
 def test_a_second_process_finds_the_search(start: Start, tmp_path: Path) -> None:
@@ -297,7 +309,7 @@ def test_no_combination_is_tried_twice(start: Start, sampler: str) -> None:
     assert len(seen) == len(set(seen)) == search.total == 8
 
 
-def test_a_grid_that_is_cut_short_is_made_up_later(start: Start) -> None:
+def test_a_grid_that_is_cut_short_is_made_up_later(start: Start, tmp_path: Path) -> None:
     words = ("a=x,y", "b=range(5)")
     few = start(words, sampler="grid", trials=4)
     first = [asked(few).words for _ in range(4)]
@@ -307,6 +319,8 @@ def test_a_grid_that_is_cut_short_is_made_up_later(start: Start) -> None:
     rest = [asked(more).words for _ in range(6)]
     assert more.ask() is None
     assert len(set(first + rest)) == 10
+    other = start(words, tmp_path / "other", sampler="grid", trials=4, seed=1)
+    assert [asked(other).words for _ in range(4)] != first
 
 
 def test_shuffled_is_an_order_of_all_whose_beginning_is_the_same() -> None:
@@ -368,8 +382,25 @@ def test_optuna_knows_the_values_of_a_range(text: str) -> None:
         value = dimension[i]
         assert known._contains(known.to_internal_repr(value))
         assert dimension.text(known.to_external_repr(known.to_internal_repr(value))) == repr(value)
-    beyond = dimension[dimension.count]
-    assert not known._contains(known.to_internal_repr(beyond))
+    between = [dimension[i] + part * dimension.step for i in range(dimension.count) for part in (0.4, 1 / 3)]
+    for value in (*between, dimension[-1], dimension[dimension.count]):
+        assert not known._contains(known.to_internal_repr(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("int(interval(2,8))", IntDistribution(2, 8)),
+        ("tag(log,int(interval(2,8)))", IntDistribution(2, 8, log=True)),
+        ("interval(2,8)", FloatDistribution(2, 8)),
+        ("tag(log,interval(2,8))", FloatDistribution(2, 8, log=True)),
+        ("range(2,9,3)", IntDistribution(2, 8, step=3)),
+        ("a,null", CategoricalDistribution(("a", "null"))),
+    ],
+)
+def test_dimensions_as_optuna_calls_them(text: str, expected: Any) -> None:
+    (dimension,) = read_space(parse([f"a={text}"])).dimensions.values()
+    assert distribution(dimension) == expected
 
 
 def test_importances_find_what_matters(start: Start) -> None:
@@ -391,8 +422,12 @@ def test_importances_say_why_there_are_none(start: Start, tmp_path: Path) -> Non
     finish(one)
     with pytest.raises(ValueError, match="only one key"):
         one.importances()
-    same = start(home=tmp_path / "same", trials=4)
-    for _ in range(4):
-        same.tell(asked(same), 1.0, "completed")
-    with pytest.raises(ValueError, match="same value"):
-        same.importances()
+    for minimise in (True, False):
+        same = start(home=tmp_path / f"same{minimise}", minimise=minimise, trials=4)
+        for value in (1.0, 2.0, 2.0, 2.0):
+            same.tell(asked(same), value, "completed")
+        if minimise:  # of the best half, one is better than the rest
+            with pytest.raises(ValueError, match="same value"):
+                same.importances()
+        else:
+            assert sum(same.importances().values()) == pytest.approx(1)

@@ -203,3 +203,19 @@ def test_threads_and_the_environment_reach_a_job(run: Run, tmp_path: Path) -> No
     for path in the_sweep(tmp_path).glob("*/result.json"):
         threads = max(1, (os.cpu_count() or 1) // 2)
         assert json.loads(path.read_text())["threads"] <= threads
+
+
+def test_a_stock_launcher_of_hydras_keeps_the_ledger(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    fuse = tmp_path / "fuse"
+    fuse.touch()
+    common = [word for word in COMMON if not word.startswith("launcher")]
+    words = ["method=toy_faulty", "method.fault=none,raise,exit", f"method.fuse={fuse}", "threads=1"]
+    joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    done = run("-m", *common, *joblib, *words, f"outputs={tmp_path}/out")
+    home = the_sweep(tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert Counter(statuses(home).values()) == {"completed": 1, "failed": 2}
+    fuse.unlink()
+    assert run("resume", str(home)).returncode == 0
+    assert begun(home) == {"method.fault=none": 1, "method.fault=raise": 2, "method.fault=exit": 2}
