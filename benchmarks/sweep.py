@@ -62,7 +62,7 @@ def launched(count: int) -> float:
         began = time.perf_counter()
         engine = engines.processes(home, settings, 1, None, ())
         made = engine._attendant
-        engine._attendant = lambda place, share: replace(made(place, share), command=COMMAND)
+        engine._attendant = lambda job, share: replace(made(job, share), command=COMMAND)
         pool = Pool(home, engine, Ledger(home), SweepSettings("continue", 0), StopRequest())
         pool.run(Listed(jobs))
         seconds = time.perf_counter() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from runner.settings import GROUPS, HOW, RootSettings, TrainerSettings, flat
 
 OPTIONAL = ("preset", "experiment", "debug")
 ALLOWED_HYDRA = ("hydra/launcher", "hydra.launcher.")
+PLAIN = re.compile(r"([\w.]+)=(?![\[{]|.*[$(])")
+"""A word that sets a key to a single value, which says nothing of other values or of functions."""
+
 OWN_LAUNCHERS = ("auto", "local", "process", "slurm")
 HYDRA_PER_RUN = ("runtime", "overrides", "job", "searchpath")
 """Parts of Hydra's own node that differ from run to run by themselves."""
@@ -119,11 +123,23 @@ class Composer:
         self.registry = Registry(tuple(Path(p).expanduser().resolve() for p in _methods_path(self.overrides)))
         self.config_dirs = [_existing(path) for path in config_dirs]
         self.installed = False
+        self._known: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, str]]] = {}
 
     def compose(self, words: Sequence[str] | None = None) -> Composed:
-        """The configuration of `words` (default: the command's own), checked; raises `ConfigError`."""
+        """The configuration of `words` (default: the command's own), checked; raises `ConfigError`.
+
+        Jobs of a sweep that differ in nothing but the values of some keys are composed once: Hydra takes a
+        tenth of a second for each, and a sweep may have thousands.
+        """
         words = self.words if words is None else list(words)
-        return self.check(self.tree(words), words)
+        shape = tuple(_without_value(word) for word in words)
+        if shape not in self._known:
+            return self.check(self.tree(words), words)
+        values, choices = deepcopy(self._known[shape])
+        for word, name in zip(words, shape, strict=True):
+            if name != word:
+                _put(values, name.rstrip("="), parse([word])[0].value())
+        return self._checked(values, choices, words)
 
     def tree(self, words: Sequence[str]) -> DictConfig:
         """What Hydra composes; entry points are searched only when a first attempt found no such option."""
@@ -167,6 +183,12 @@ class Composer:
             choices["preset"] = "none"
         self._refuse_late_methods(tree)
         values = plain(tree)
+        if not any("${" in str(tree._get_node(key)) for key in tree if key != "hydra"):
+            # No value depends on another, so a job with other values can be made from this one.
+            self._known[tuple(_without_value(word) for word in words)] = deepcopy((values, choices))
+        return self._checked(values, choices, words)
+
+    def _checked(self, values: dict[str, Any], choices: dict[str, str], words: Sequence[str]) -> Composed:
         how = {node: values.pop(node, None) for node in HOW}
         try:
             return replace(checked(values, choices, tuple(words), self.registry), how=how)
@@ -190,6 +212,21 @@ class Composer:
         changed = sorted(key for key in given if given[key] != plain.get(key))
         if changed:
             raise ConfigError(f"hydra.{changed[0]}: a configuration file cannot change Hydra's own settings")
+
+
+def _without_value(word: str) -> str:
+    """`key=` of a word that sets one plain value; any other word as it is."""
+    found = PLAIN.match(word)
+    if found is None or found[1] in (*GROUPS, *HOW) or found[1].startswith("hydra"):
+        return word
+    return f"{found[1]}="
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for name in path:
+        values = values[name]
+    values[last] = value
 
 
 def _hydra_values(tree: DictConfig) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -88,7 +88,7 @@ class Attendant:
         if self.watch is not None:
             processes.die_with_parent(signal.SIGTERM)
             threading.Thread(target=self._mind, args=(self.watch,), daemon=True).start()
-        wait_until_free(Path(self.place) / ".lock", LOCK_SECONDS)
+        wait_until_free(Path(self.place) / ".lock", LOCK_SECONDS, lambda: self._asked)
         verdict = self._attend()
         if self.requeue and self._preempted and verdict.code != 0:
             before(signal.SIGUSR2, None)  # submitit's own handler: puts the job into the queue again
@@ -161,8 +161,8 @@ class Attendant:
         return late, killed
 
 
-def wait_until_free(path: Path, seconds: float) -> bool:
-    """Waits until no process holds the lock on `path`; returns whether it came free in time."""
+def wait_until_free(path: Path, seconds: float, enough: Callable[[], bool]) -> bool:
+    """Waits until no process holds the lock on `path`, or until `enough`; returns whether it came free."""
     deadline = time.monotonic() + seconds
     while True:
         with path.open("a") as file:
@@ -170,7 +170,7 @@ def wait_until_free(path: Path, seconds: float) -> bool:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or enough():
                     return False
         time.sleep(0.2)
 

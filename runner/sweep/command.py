@@ -14,10 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from runner import folder
-from runner.compose import ALLOWED_HYDRA, Composer
+from runner.compose import ALLOWED_HYDRA, Composer, normalise, parse
 from runner.errors import ConfigError
 from runner.search.settings import SearchSettings, sweeper_settings
-from runner.settings import HOW
+from runner.settings import GROUPS, HOW
 from runner.sweep.conduct import Conduct
 from runner.sweep.perform import run_jobs
 from runner.sweep.plan import Job, Plan
@@ -69,7 +69,12 @@ def expand(composer: Composer) -> list[list[str]]:
         batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     except HydraException as error:
         raise ConfigError(" ".join(str(error).split())) from None
-    return [list(words) for batch in batches for words in batch]
+    return [[_named(word) for word in words] for batch in batches for words in batch]
+
+
+def _named(word: str) -> str:
+    """`debug=nan` and the like: a choice, and no number."""
+    return normalise(parse([word]))[0] if word.partition("=")[0] in GROUPS else word
 
 
 def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
@@ -78,7 +83,7 @@ def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
     names: dict[str, None] = {}
     for number, words in enumerate(jobs):
         own = ",".join(word.lstrip("+~") for word in words if word not in common) or "job"
-        name = re.sub(r"[^\w.,=+-]+", "-", own)[:LONGEST_NAME].strip(".-") or "job"
+        name = re.sub(r"[^\w.,=+-]+", "-", re.sub("['\"]", "", own))[:LONGEST_NAME].strip(".-") or "job"
         free = chain((name,), (f"{name}-{i}" for i in count(number)))
         names[next(one for one in free if one not in names)] = None
     return list(names)

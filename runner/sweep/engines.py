@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from runner.signals import StopRequest
 
 log = logging.getLogger("reclaim")
+ARRAY = 1000
+"""Jobs of one array; a Slurm cluster takes 1000 unless it is told otherwise."""
+
 EXCHANGE = ".exchange"
 LOCK = ".lock"
 PYTHON = f"{shlex.quote(sys.executable)} -P"
@@ -102,7 +105,7 @@ class Submitted:
 
     Arguments:
         executor: submitit's; its files lie in a folder that only this user can read, since it pickles.
-        attendant: makes the attendant of a job from its folder and its share of the devices.
+        attendant: makes the attendant of a job from the job and its share of the devices.
         shares: devices for each of the jobs that run at a time; None where they are not divided.
     """
 
@@ -110,7 +113,7 @@ class Submitted:
         self,
         home: Path,
         executor: Any,
-        attendant: Callable[[Path, str | None], Attendant],
+        attendant: Callable[[Job, str | None], Attendant],
         capacity: int,
         shares: Sequence[str] | None,
         outlives: bool,
@@ -122,10 +125,8 @@ class Submitted:
 
     def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
         shares = [self._shares.pop(0) if self._shares is not None else None for _ in jobs]
-        calls = [
-            self._attendant(self._home / job.name, share) for job, share in zip(jobs, shares, strict=True)
-        ]
-        handles = self._submitted(calls)
+        calls = [self._attendant(job, share) for job, share in zip(jobs, shares, strict=True)]
+        handles = [handle for some in batched(calls, ARRAY) for handle in self._submitted(some)]
         for job, handle, share in zip(jobs, handles, shares, strict=True):
             self._running[job.name] = _Running(job, handle, share)
         return {job.name: str(handle.job_id) for job, handle in zip(jobs, handles, strict=True)}
@@ -219,11 +220,11 @@ def processes(
     limit = None if settings.timeout_minutes is None else 60 * settings.timeout_minutes
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")  # submitit empties it
 
-    def attendant(place: Path, share: str | None) -> Attendant:
+    def attendant(job: Job, share: str | None) -> Attendant:
         return Attendant(
-            str(place),
+            str(home / job.name),
             tuple(words),
-            {"CUDA_VISIBLE_DEVICES": devices if share is None else share},
+            {"CUDA_VISIBLE_DEVICES": devices if share is None else share, **_threads(job)},
             limit,
             settings.grace_seconds,
             str(home / LOCK),
@@ -239,11 +240,23 @@ def slurm(home: Path, settings: SlurmSettings, words: Iterable[str]) -> Submitte
     executor = SlurmExecutor(exchange(home.resolve()), max_num_timeout=settings.requeues, python=PYTHON)
     executor.update_parameters(**_slurm_parameters(home, settings))
 
-    def attendant(place: Path, share: str | None) -> Attendant:
+    def attendant(job: Job, share: str | None) -> Attendant:
         grace = max(1.0, settings.signal_seconds - 15.0)
-        return Attendant(str(place.resolve()), tuple(words), grace=grace, requeue=True)
+        place = str((home / job.name).resolve())
+        return Attendant(place, tuple(words), _threads(job), grace=grace, requeue=True)
 
     return Submitted(home, executor, attendant, sys.maxsize, None, outlives=True)
+
+
+def _threads(job: Job) -> dict[str, str | None]:
+    """Libraries read how many threads they may use when they are imported."""
+    threads = job.config.get("threads")
+    return {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+
+
+def batched(items: Sequence[Attendant], size: int) -> Iterator[Sequence[Attendant]]:
+    """`items` in order, at most `size` at a time."""
+    return (items[i : i + size] for i in range(0, len(items), size))
 
 
 def _slurm_parameters(home: Path, settings: SlurmSettings) -> dict[str, Any]:

@@ -109,8 +109,8 @@ class Pool:
                 log.info("the jobs go on without this command; run resume %s waits for them", self._home)
                 return
             self._ask(source)
-            if self._running:
-                time.sleep(POLL)
+            if self._running:  # to look at thousands of jobs takes a while, too
+                time.sleep(POLL * max(1.0, len(self._running) / 50))
 
     def adopt(self, jobs: Iterable[Job]) -> list[Job]:
         """Takes up those of `jobs` that still run without us; returns the others."""

@@ -67,7 +67,7 @@ def _after_verb(before: Sequence[str]) -> list[str]:
 
 
 def _values(before: Sequence[str], key: str) -> list[str] | None:
-    if key in GROUPS:
+    if key in (*GROUPS, "launcher", "sweeper"):
         return _composer(before).options(key)
     if key == "device":
         return list(DEVICES)

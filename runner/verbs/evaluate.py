@@ -37,7 +37,7 @@ def from_checkpoint(composer: Composer, words: Sequence[str] | None = None) -> C
                 f"{group}={given[group].value()} does not go with checkpoint={home}: {choices[group]}"
             )
     composer = copy(composer)  # another job of a sweep may look at a run with other methods
-    composer.registry = _registry(composer, config)
+    composer.registry, composer._known = _registry(composer, config), {}
     now = composer.compose(
         [f"method={choices['method']}", *(w for w in own if w.partition("=")[0] not in ("method", "preset"))]
     )

@@ -8,9 +8,9 @@ from itertools import takewhile
 from runner.compose import Composer
 from runner.errors import ConfigError, nearest
 
-SECTIONS = ("methods", "datasets", "presets", "experiments", "debug")
+SECTIONS = ("methods", "datasets", "presets", "experiments", "debug", "launchers", "sweepers")
 HELP = """\
-run list [methods|datasets|presets|experiments|debug] [methods.path=DIR]
+run list [methods|datasets|presets|experiments|debug|launchers|sweepers] [methods.path=DIR]
 
 Shows what can be chosen, with a line about each.
 """

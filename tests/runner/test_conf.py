@@ -117,6 +117,8 @@ def lines_without_comment(path: Path) -> list[str]:
             *CONF.glob("method/*.yaml"),
             *CONF.glob("trainer/*.yaml"),
             *CONF.glob("dataset/*.yaml"),
+            *CONF.glob("launcher/*.yaml"),
+            *CONF.glob("sweeper/*.yaml"),
         ]
     ),
     ids=str,

@@ -106,7 +106,7 @@ def test_colours_of_what_is_there() -> None:
     both, completed = pixels(history(records, "m", True)), pixels(history(records[:1], "m", True))
     assert amount(completed, GREEN) > 20
     assert amount(both, RED) > amount(completed, RED)
-    assert amount(pixels(importance({"a" * 200: 0.9, "b": 0.1}, "m")), BLUE) > 10000
+    assert amount(pixels(importance({"a" * 80: 0.9, "b": 0.1}, "m")), BLUE) > 30000
 
 
 WORDS = (

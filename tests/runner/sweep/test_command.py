@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from random import Random
+from typing import Any
+
 import pytest
 
+from runner.cli import quoted
 from runner.compose import Composer
 from runner.errors import ConfigError
 from runner.sweep.command import expand, job_names, sweep
@@ -26,6 +32,63 @@ def test_every_combination_is_a_job() -> None:
 )
 def test_hydras_ways_to_sweep(words: list[str], count: int) -> None:
     assert len(expand(Composer(words))) == count
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["debug=nan,none"], ["debug='nan'", "debug=none"]),
+        (["preset=realnvp/digits,none"], ["preset=realnvp/digits", "preset=none"]),
+    ],
+)
+def test_names_of_choices_stay_names(words: list[str], found: list[str]) -> None:
+    jobs = expand(Composer(words))
+    assert [job for (job,) in jobs] == found
+    assert all(Composer(job).compose() for job in jobs)
+
+
+VALUES = {
+    "method.lr": ["1e-3", "0.25", "1"],
+    "method.net_norm": ["batch", "none", "'batch'"],
+    "trainer.clip": ["null", "2.5"],
+    "method.betas": ["[0.5,0.9]", "[0.1,0.2]"],
+    "compile": ["true", "false"],
+    "preset": ["realnvp/digits", "none"],
+    "+experiment": [],
+    "outputs": ['"a=b"', '"x y"', '"ünï"'],
+    "seed": ["3", "'4'"],
+}
+
+
+@pytest.mark.parametrize("dice", range(12))
+def test_jobs_composed_together_are_what_each_is_alone(dice: int) -> None:
+    random = Random(dice)
+    keys = random.sample([key for key in VALUES if VALUES[key]], 4)
+    words = [quoted(f"{key}={','.join(VALUES[key])}", multirun=True) for key in keys]
+    together = Composer(["method=realnvp", *words])
+    for job in expand(together):
+        try:
+            alone: Any = Composer(job).compose()
+        except ConfigError as error:
+            with pytest.raises(ConfigError, match=re.escape(str(error))):
+                together.compose(job)
+            continue
+        found = together.compose(job)
+        assert (found.config, found.choices, found.overrides) == (
+            alone.config,
+            alone.choices,
+            alone.overrides,
+        )
+        assert (found.root, found.method_config) == (alone.root, alone.method_config)
+
+
+def test_a_value_that_depends_on_another_is_composed_anew(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ntrainer:\n  steps: ${seed}\n", encoding="utf-8"
+    )
+    composer = Composer(["experiment=mine", "seed=3,4"], [tmp_path])
+    assert [composer.compose(job).root.trainer.steps for job in expand(composer)] == [3, 4]
 
 
 def test_names_say_what_differs_and_are_single_folders() -> None:

@@ -22,11 +22,13 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tensorboard.plugins.base_plugin import TBContext
 from werkzeug.test import Client
 
+from runner import cli
 from runner.engine.journal import Journal
 from runner.folder import locked
 from runner.sweep.hparams import Column, Table, columns
 from tests.runner.compare import test_page
 from tests.runner.compare.test_page import Browser, browser_only
+from tests.runner.toys.runs import TOYS
 
 pytestmark = pytest.mark.filterwarnings("ignore:html5lib:DeprecationWarning")
 browser = test_page.browser
@@ -392,3 +394,17 @@ def test_rows_need_no_torch(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert list(Asked(tmp_path).rows()) == ["a"]
+
+
+def test_a_sweep_itself_writes_them(tmp_path: Path) -> None:
+    words = ["method=toy_flow", f"methods.path={TOYS}", "trainer.steps=4", "threads=1", "launcher=local"]
+    assert cli.main(["-m", *words, "method.lr=0.01,0.001", "seed=1,2", f"outputs={tmp_path}"]) == 0
+    (home,) = (tmp_path / "sweeps").iterdir()
+    rows = Asked(home).rows()
+    assert sorted(rows) == sorted(path.name for path in home.iterdir() if path.is_dir())
+    for name, row in rows.items():
+        assert f"seed={row['values']['seed']:.0f}" in name
+        assert set(row["values"]) == {"method.lr", "seed"}
+        result = json.loads((home / name / "result.json").read_text())
+        for metric, value in result["metrics"].items():
+            assert row["metrics"][f"final/{metric}"] == pytest.approx(value, rel=1e-6)

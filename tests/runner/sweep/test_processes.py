@@ -196,13 +196,24 @@ def test_retries_go_on_from_the_checkpoint_and_stop_begins_no_more(run: Run, tmp
     assert "not run" in done.stdout
 
 
-def test_threads_and_the_environment_reach_a_job(run: Run, tmp_path: Path) -> None:
-    words = ["method=toy_flow", "seed=1,2", "launcher.devices=[5,7]", "device=cpu", f"outputs={tmp_path}"]
-    done = run("-m", *COMMON, *words, OMP_NUM_THREADS="3")
-    assert done.returncode == 0, done.stdout + done.stderr
-    for path in the_sweep(tmp_path).glob("*/result.json"):
-        threads = max(1, (os.cpu_count() or 1) // 2)
-        assert json.loads(path.read_text())["threads"] <= threads
+def test_threads_and_devices_are_there_before_anything_is_imported(
+    run: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    words = [*COMMON, "method=toy_faulty", "method.fault=hang,deaf", "threads=3", "launcher.devices=[5,7]"]
+    sweep = start(environment, "-m", *words, "device=cpu", "launcher.grace_seconds=0", f"outputs={tmp_path}")
+    wait_for(lambda: len(list(tmp_path.glob("sweeps/*/*/metrics.jsonl"))) == 2)
+    found = [environment_of(n) for n in processes_about(tmp_path) if b"resume" in commandline(n)]
+    assert [one["OMP_NUM_THREADS"] for one in found] == ["3", "3"]
+    assert sorted(one["CUDA_VISIBLE_DEVICES"] for one in found) == ["5", "7"]
+    logs = [path.read_text() for path in tmp_path.glob("sweeps/*/*/run.log")]
+    assert all("3 threads" in text for text in logs)
+    sweep.kill()
+    sweep.wait()
+
+
+def environment_of(process: str) -> dict[str, str]:
+    text = Path(f"/proc/{process}/environ").read_bytes().decode()
+    return dict(line.partition("=")[::2] for line in text.split("\0") if line)
 
 
 def test_a_stock_launcher_of_hydras_keeps_the_ledger(run: Run, tmp_path: Path) -> None:
