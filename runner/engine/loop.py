@@ -110,6 +110,7 @@ class Training:
         contract.tracked(stage)
         guard.check_state(stage.tracked, 0)
         modules = guard.modules_of(stage.tracked)
+        context.team.spread(modules)
         averaged = {n: m for n, m in modules.items() if stage.averaged is None or n in stage.averaged}
         self.averages = Averages(averaged, trainer.ema) if trainer.ema is not None else None
         self.update = Updater(
@@ -120,7 +121,6 @@ class Training:
             partial(contract.optimiser, stage),
             context.team,
         )
-        context.team.spread(modules)
         # Processes of a team stop at the same step; one alone may also do so within an evaluation.
         tick = context.stop.check if context.team.size == 1 else lambda: None
         self.evaluator = Evaluator(stage, context.seed, self.averages, tick)

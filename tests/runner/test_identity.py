@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import shutil
@@ -10,7 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -350,6 +353,57 @@ def test_a_package_given_by_itself_sees_what_lies_beside_it(flow: Path) -> None:
     run = composed(f"methods.path=[{flow / 'copied_flow'},{flow / 'copied_points'}]", "method=toy_flow")
     with Same(run, same=False):
         edit(flow / "copied_beside.py", "x = 1", "x = 2")
+
+
+class Point:
+    """An entry point, as `importlib.metadata` gives it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def load(self) -> ModuleType:
+        return importlib.import_module(self.name)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, site: Path, *names: str) -> None:
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [Point(name) for name in names])
+
+
+def test_of_installed_packages_their_own_modules_count(flow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, flow, "copied_flow", "copied_points")
+    add(flow / "copied_beside.py", "x = 1\n")
+    add(flow / "copied_flow" / "method.py", "\nimport copied_beside\n")
+    run = composed("method=toy_flow")
+    for package in ("flow", "points"):
+        with Same(run, same=False):
+            add(flow / f"copied_{package}" / "config.py", "x = 1\n")
+    with Same(run, same=True):
+        edit(flow / "copied_beside.py", "x = 1", "x = 2")
+
+
+def test_an_installed_method_may_be_one_file(flow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, flow, "copied_single", "copied_points")
+    code = (flow / "copied_flow" / "__init__.py").read_text() + (TOYS / "toy_flow" / "config.py").read_text()
+    code = code.replace("from __future__ import annotations", "")
+    code = code.replace('".config:', '"copied_single:').replace('".method:', '"copied_single:')
+    (flow / "copied_single.py").write_text(code)
+    with Same(composed("method=toy_flow"), same=False):
+        add(flow / "copied_single.py", "x = 1\n")
+
+
+def test_what_lies_below_an_excluded_package_is_excluded(flow: Path) -> None:
+    with_it = flow / "copied_flow" / "method.py"
+    add(with_it, "\nimport runner.compare.table\n")
+    assert not any(name.startswith("runner.compare") for name in modules(with_flow(flow)))
+
+
+def test_the_settings_module_of_a_data_set_counts_though_no_loader_imports_it() -> None:
+    run = composed(*PLAIN)
+    entry = replace(run.dataset.entry, load="datasets.types:load")
+    found = modules(replace(run, dataset=replace(run.dataset, entry=entry)))
+    assert "datasets.config" in found
+    assert "datasets.build" not in found
 
 
 def test_a_module_counts_by_its_name(flow: Path) -> None:

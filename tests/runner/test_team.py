@@ -52,7 +52,7 @@ def alone(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(run, tmp_path_factory.mktemp("alone"), *REALNVP)
 
 
-@pytest.mark.parametrize("starts", ["trainer.devices", "torchrun"])
+@pytest.mark.parametrize("starts", ["trainer.devices", pytest.param("torchrun", marks=pytest.mark.slow)])
 def test_two_processes_learn_what_one_does(
     starts: str, run: Run, alone: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -81,13 +81,15 @@ def names_in(place: Path) -> list[str]:
 
 
 ALIKE = {
-    "toy_gan method.norm=none": True,  # two optimisers, one after the other
+    "toy_gan method.norm=none trainer.accumulate=3": True,  # two optimisers, several micro-batches
     "toy_meta": True,  # gradients set by hand
     "toy_captioner": False,  # an artifact of another method, trained before; its batch statistics differ
 }
 
 
-@pytest.mark.parametrize("method", ALIKE)
+@pytest.mark.parametrize(
+    "method", [one if "gan" in one else pytest.param(one, marks=pytest.mark.slow) for one in ALIKE]
+)
 def test_every_kind_of_stage_can_be_shared(method: str, run: Run, tmp_path: Path) -> None:
     words = [*TOY, *f"method={method}".split()]
     one, two = (
@@ -101,15 +103,7 @@ def test_every_kind_of_stage_can_be_shared(method: str, run: Run, tmp_path: Path
             assert other[name] == pytest.approx(entry[name], rel=2e-4, abs=1e-5), (name, entry["step"])
 
 
-def test_micro_batches_are_divided_too(run: Run, tmp_path: Path) -> None:
-    words = [*TOY, "method=toy_gan", "method.norm=none", "trainer.accumulate=3"]
-    one, two = (trained(run, tmp_path / f"{n}", *words, f"trainer.devices={n}") for n in (1, 2))
-    for entry, other in zip(curve(one), curve(two), strict=True):
-        for name in (name for name in entry if name.startswith("train/")):
-            assert other[name] == pytest.approx(entry[name], rel=2e-4, abs=1e-5)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(
     number: int, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -143,6 +137,7 @@ def test_what_fails_in_one_process_is_said_by_the_lead(run: Run, tmp_path: Path)
     assert "Traceback" in (the_run(tmp_path) / "run.log").read_text()
 
 
+@pytest.mark.slow
 def test_numbers_that_are_not_finite_end_all_alike(run: Run, tmp_path: Path) -> None:
     words = [*TOY, "method=toy_faulty", "method.fault=loss", "method.at=6", "trainer.devices=2"]
     done = run(*words, f"outputs={tmp_path}")
@@ -165,6 +160,7 @@ def test_what_cannot_be_is_one_sentence(words: list[str], said: str, run: Run, t
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+@pytest.mark.slow
 def test_looking_again_needs_no_team(run: Run, tmp_path: Path) -> None:
     place = trained(run, tmp_path / "out", *TOY, "method=toy_flow", "trainer.devices=2")
     done = run("task=evaluate", f"checkpoint={place}", f"outputs={tmp_path}/again")

@@ -11,6 +11,7 @@ from statistics import median
 import pytest
 from PIL import Image
 
+from runner import cli
 from tests.runner.conftest import Run
 from tests.runner.sweep.test_processes import begun, ended, events, start, the_sweep, wait_for
 from tests.runner.toys.runs import TOYS
@@ -79,6 +80,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
     assert len(set(tried(home))) == 6
 
 
+@pytest.mark.slow
 def test_what_is_worse_is_cut_and_what_is_no_number_fails(run: Run, tmp_path: Path) -> None:
     words = [
         "-m", "sweeper=optuna", f"methods.path=[{TOYS}]", "method=toy_faulty", "method.fault=none,monitor",
@@ -107,12 +109,14 @@ def test_what_is_worse_is_cut_and_what_is_no_number_fails(run: Run, tmp_path: Pa
         (["method.lr=1e-3,1e-2", "sweeper.trials=0"], "sweeper.trials=0 is out of range"),
     ],
 )
-def test_what_cannot_be_searched_is_a_sentence(words: list[str], said: str, run: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_searched_is_a_sentence(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     common = [word for word in TOY if not word.startswith(("method.lr", "method.width"))]
-    done = run(*common, *words, f"outputs={tmp_path}")
-    assert done.returncode == 2, done.stdout
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert cli.main([*common, *words, f"outputs={tmp_path}"]) == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert errors.count("\n") == 1
     assert not (tmp_path / "sweeps").exists()
 
 

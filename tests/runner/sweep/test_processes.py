@@ -216,6 +216,7 @@ def environment_of(process: str) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in text.split("\0") if line)
 
 
+@pytest.mark.slow
 def test_a_stock_launcher_of_hydras_keeps_the_ledger(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     fuse = tmp_path / "fuse"
