@@ -120,7 +120,7 @@ class Composer:
         OmegaConf.clear_resolver("oc.env")  # no file may read the environment
         self.overrides = parse(words)
         self.words = normalise(self.overrides)
-        self.registry = Registry(tuple(Path(p).expanduser().resolve() for p in _methods_path(self.overrides)))
+        self.registry = Registry(tuple(Path(p).expanduser().resolve() for p in methods_path(self.overrides)))
         self.config_dirs = [_existing(path) for path in config_dirs]
         self.installed = False
         self._known: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, str]]] = {}
@@ -248,7 +248,8 @@ def _quoted(place: Path) -> str:
     return "'file://" + str(place).replace("'", "\\'") + "'"
 
 
-def _methods_path(overrides: Sequence[Override]) -> list[str]:
+def methods_path(overrides: Sequence[Override]) -> list[str]:
+    """The folders that the overrides name as `methods.path`."""
     paths: list[str] = []
     for override in overrides:
         if override.key_or_group == "methods.path":

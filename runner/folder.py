@@ -9,7 +9,7 @@ import platform
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,8 @@ from runner.settings import GROUPS
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
+SWEEP = "sweep.json"
+"""What the folder of a sweep holds."""
 
 
 def stamp() -> str:
@@ -91,15 +93,24 @@ def read_config(folder: Path) -> tuple[dict[str, Any], dict[str, str], tuple[str
         whole = whole and all(isinstance(word, str) for word in [*config["methods"]["path"], *overrides])
         if not whole or not isinstance(config["methods"]["path"], list) or not isinstance(overrides, list):
             raise ValueError("it is not what a run writes")
-        for place in map(Path, config["methods"]["path"]):
-            # A folder of runs may come from somebody else; it must not bring along the code that is run.
-            if not place.is_absolute() or place.resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"methods.path={place} is not where a method of yours would lie")
+        refuse_code_within(folder, config["methods"]["path"])
         return config, choices, tuple(overrides)
     except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
+
+
+def refuse_code_within(folder: Path, paths: Iterable[str]) -> None:
+    """Raises ValueError for a `methods.path` within a run's folder, or within that of its sweep.
+
+    A folder of runs may come from somebody else; it must not bring along the code that is run.
+    """
+    above = folder.resolve().parent
+    home = above if (above / SWEEP).is_file() else folder.resolve()
+    for place in map(Path, paths):
+        if not place.is_absolute() or place.resolve().is_relative_to(home):
+            raise ValueError(f"methods.path={place} is not where a method of yours would lie")
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

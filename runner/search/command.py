@@ -40,8 +40,7 @@ def search(composer: Composer) -> int:
     space, first, settings = _asked(composer)
     how = Conduct.of(first.how, how_words(composer.words), first.root, settings.trials)
     home = folder.make(Path(first.root.outputs).expanduser() / "sweeps")
-    dirs = tuple(str(place) for place in composer.config_dirs)
-    Plan(tuple(composer.words), dirs, how.words).write(home)
+    Plan.of(composer, how.words).write(home)
     return _run(home, composer, space, settings, how, first)
 
 

@@ -45,8 +45,7 @@ def sweep(composer: Composer) -> int:
     how = Conduct.of(composed[0].how, how_words(composer.words), composed[0].root, len(jobs))
     planned = [Job.of(name, how.shared(one)) for name, one in zip(job_names(jobs), composed, strict=True)]
     home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
-    dirs = tuple(str(place) for place in composer.config_dirs)
-    Plan(tuple(composer.words), dirs, tuple(how_words(composer.words)), planned).write(home)
+    Plan.of(composer, how_words(composer.words), planned).write(home)
     return run_jobs(home, planned, how)
 
 

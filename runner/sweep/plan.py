@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from runner import atomic, folder
-from runner.compose import Composed
+from runner.compose import Composed, Composer, methods_path, parse
 from runner.errors import ConfigError
 from runner.identity import identity
 
-NAME = "sweep.json"
+NAME = folder.SWEEP
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,17 @@ class Plan:
     how: tuple[str, ...]
     jobs: list[Job] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, composer: Composer, how: Sequence[str], jobs: Sequence[Job] = ()) -> Plan:
+        """The plan of a command. Paths become absolute, since a resume may begin in another folder."""
+        folders = ",".join(f"'{place}'" for place in composer.registry.folders)
+        words = [
+            f"methods.path=[{folders}]" if word.startswith("methods.path=") else word
+            for word in composer.words
+        ]
+        dirs = tuple(str(place) for place in composer.config_dirs)
+        return cls(tuple(words), dirs, tuple(how), list(jobs))
+
     def write(self, home: Path) -> None:
         """Writes the file. Jobs have most of their configuration in common, which is written once."""
         base = self.jobs[0].config if self.jobs else {}
@@ -88,8 +99,10 @@ def read(home: Path) -> Plan:
         if not all(isinstance(word, str) for words in texts for word in words):
             raise ValueError("it is not what a sweep writes")
         words, config_dirs, how = (tuple(one) for one in texts)
+        for paths in [methods_path(parse(words)), *(job.config["methods"]["path"] for job in jobs)]:
+            folder.refuse_code_within(home, paths)
         return Plan(words, config_dirs, how, jobs)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError) as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 

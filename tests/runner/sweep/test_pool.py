@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner import folder
 from runner.errors import ConfigError
 from runner.signals import StopRequest
 from runner.sweep import plan
@@ -224,6 +225,22 @@ def test_a_damaged_plan_is_a_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / plan.NAME).write_text(text)
     with pytest.raises(ConfigError, match="is damaged"):
         plan.read(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["words", "base", "relative"])
+def test_a_sweep_brings_no_code_along(where: str, tmp_path: Path) -> None:
+    one = job("a")
+    inside = [str(tmp_path / "mine")] if where != "relative" else ["mine"]
+    if where != "words":
+        one = Job("a", one.id, {**one.config, "methods": {"path": inside}}, one.choices, ())
+    words = (f"methods.path=[{tmp_path}/mine]",) if where == "words" else ()
+    Plan(words, (), (), [one]).write(tmp_path)
+    with pytest.raises(ConfigError, match="not where a method of yours would lie"):
+        plan.read(tmp_path)
+    place = one.prepare(tmp_path)
+    if where != "words":
+        with pytest.raises(ConfigError, match="not where a method of yours would lie"):
+            folder.read_config(place)
 
 
 def test_a_job_cannot_lie_outside_of_its_sweep(tmp_path: Path) -> None:
