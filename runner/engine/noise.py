@@ -33,6 +33,9 @@ DROPOUT: dict[Any, int] = {functional.dropout: 0, functional.dropout1d: 1, funct
 """Kinds of dropout, and how many last dimensions share their fate."""
 
 
+_ACTIVE: list[SharedNoise] = []
+
+
 class SharedNoise(TorchFunctionMode):
     """While it is active, a draw whose first dimension is the share's is taken to be one row for each item.
 
@@ -49,10 +52,20 @@ class SharedNoise(TorchFunctionMode):
         self.pieces, self.total = list(pieces), total
         self.count = sum(piece.stop - piece.start for piece in pieces)
 
+    def __enter__(self) -> SharedNoise:
+        _ACTIVE.append(self)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        _ACTIVE.pop()
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         draw = _DRAWS.get(func)
-        if draw is None or kwargs.get("generator") is not None or self.count == self.total:
+        mine = _ACTIVE[-1] is self  # that of a micro-batch takes the place of the whole batch's
+        if draw is None or not mine or kwargs.get("generator") is not None or self.count == self.total:
             return func(*args, **kwargs)
         return draw(self, func, args, kwargs)
 

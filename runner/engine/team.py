@@ -6,6 +6,7 @@ the run's folder, log and checkpoints; the others compute, and say nothing.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -108,7 +109,7 @@ class Team:
         return dict(sums)
 
     def total(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The sum over the processes of each number."""
+        """The sum over the processes of each number; one that saw to nothing may lack some names."""
         return dict(sums)
 
     def told(self, ask: Callable[[], str]) -> str:
@@ -220,15 +221,27 @@ class Workers(Team):
         return given
 
     def means(self, sums: Mapping[str, float]) -> dict[str, float]:
-        return {name: value / self.size for name, value in self.total(sums).items()}
+        values = torch.tensor([float(value) for value in sums.values()], dtype=torch.float64)
+        if len(values):
+            self._dist.all_reduce(values)
+        return dict(zip(sums, (values / self.size).tolist(), strict=True))
 
     def total(self, sums: Mapping[str, float]) -> dict[str, float]:
-        names = sorted(sums)
-        values = torch.tensor([float(sums[name]) for name in names], dtype=torch.float64)
-        if len(names):
-            self._dist.all_reduce(values)
-        found = dict(zip(names, values.tolist(), strict=True))
-        return {name: found[name] for name in sums}
+        found: dict[str, float] = {}
+        for text in self._said(json.dumps({name: float(value) for name, value in sums.items()})):
+            for name, value in json.loads(text).items():
+                found[name] = found.get(name, 0.0) + value
+        return found
+
+    def _said(self, text: str) -> list[str]:
+        """What each process says."""
+        data = text.encode()
+        lengths = [one[0] for one in self._gathered([len(data)])]
+        own = torch.zeros(max(lengths), dtype=torch.uint8)
+        own[: len(data)] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        parts = [torch.zeros_like(own) for _ in range(self.size)]
+        self._dist.all_gather(parts, own)
+        return [bytes(p[:n].tolist()).decode() for p, n in zip(parts, lengths, strict=True)]
 
     def told(self, ask: Callable[[], str]) -> str:
         text = ask().encode() if self.lead else b""

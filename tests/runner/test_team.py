@@ -81,7 +81,7 @@ def names_in(place: Path) -> list[str]:
 
 
 ALIKE = {
-    "toy_gan method.norm=none trainer.accumulate=3": True,  # two optimisers, several micro-batches
+    "toy_gan method.norm=none trainer.accumulate=2 dataset.batch_size=7": True,  # two optimisers
     "toy_meta": True,  # gradients set by hand
     "toy_captioner": False,  # an artifact of another method, trained before; its batch statistics differ
 }
@@ -158,6 +158,13 @@ def test_what_cannot_be_is_one_sentence(words: list[str], said: str, run: Run, t
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_process_without_a_batch_to_evaluate_adds_nothing(run: Run, tmp_path: Path) -> None:
+    words = [*REALNVP, "trainer.steps=3", "dataset.limit=9", "dataset.batch_size=9"]
+    one, two = (trained(run, tmp_path / f"{n}", *words, f"trainer.devices={n}") for n in (1, 2))
+    ours, theirs = (json.loads((place / "result.json").read_text())["metrics"] for place in (one, two))
+    assert theirs == pytest.approx(ours, rel=1e-4)
 
 
 @pytest.mark.slow

@@ -80,6 +80,14 @@ def test_gradients_pass_through_what_was_drawn() -> None:
     assert set(x.grad.unique().tolist()) == {0.0, 2.0}
 
 
+def test_a_micro_batch_takes_the_place_of_the_whole_batch() -> None:
+    items = torch.randn(3, 6)
+    whole, _ = drawn(torch.rand_like, items)
+    with SharedNoise([slice(0, 3)], TOTAL), SharedNoise([slice(1, 3)], 3):
+        found, _ = drawn(torch.rand_like, items[1:])
+    torch.testing.assert_close(found, whole[1:])
+
+
 def test_without_it_a_share_draws_something_else() -> None:
     items = torch.randn(TOTAL, 6)
     whole, _ = drawn(torch.rand_like, items)
