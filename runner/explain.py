@@ -33,7 +33,7 @@ def explain(error: Exception, words: Sequence[str], composer: Composer) -> str:
     if swept:
         key = swept[1].partition("=")[0]
         return f"{swept[1]} lists several values: add -m to sweep over them, or write {key}=[...] for a list"
-    unknown = re.search(r"Could not (?:override|delete) '?([^'\s]+?)'?\.? ", text + " ")
+    unknown = re.search(r"Could not (?:override|delete(?: from config\.)?) '?([^'\s]+?)'?\.? ", text + " ")
     if unknown:
         return _unknown_key(unknown[1].rstrip("."), words, composer)
     word = _culprit(words, composer)

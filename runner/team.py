@@ -48,7 +48,9 @@ def several(words: Sequence[str], composed: Composed) -> int:
             "NCCL_SOCKET_IFNAME": LOOPBACK,
         }
         team = [_start(rank, words, common) for rank in range(count)]
-        _see_to(team, stop)
+        first = _see_to(team, stop)
+    if first is not None and team[first].returncode < 0:
+        print(f"process {first} was ended by {signal.Signals(-team[first].returncode).name}", file=sys.stderr)
     return _code(team)
 
 
@@ -58,9 +60,9 @@ def _start(rank: int, words: Sequence[str], common: dict[str, str | None]) -> su
     return processes.start([*processes.RUN, *words], {**common, **numbers}, output, output)
 
 
-def _see_to(team: Sequence[subprocess.Popen[bytes]], stop: StopRequest) -> None:
-    """Waits for all; passes a stop on; ends the others some time after one has failed."""
-    told, deadline = False, float("inf")
+def _see_to(team: Sequence[subprocess.Popen[bytes]], stop: StopRequest) -> int | None:
+    """Waits for all; passes a stop on; ends the others some time after one has failed, which is returned."""
+    told, deadline, first = False, float("inf"), None
     while any(process.poll() is None for process in team):
         if stop.number is not None and not told:
             told = True
@@ -68,18 +70,17 @@ def _see_to(team: Sequence[subprocess.Popen[bytes]], stop: StopRequest) -> None:
                 process.send_signal(signal.SIGTERM)
         if deadline == float("inf") and any(process.poll() for process in team):
             deadline = time.monotonic() + GRACE
+            first = next(rank for rank, process in enumerate(team) if process.poll())
         if time.monotonic() > deadline:
             for process in team:
                 process.kill()
         time.sleep(POLL)
+    return first
 
 
 def _code(team: Sequence[subprocess.Popen[bytes]]) -> int:
     """The lead's exit code; where it was killed for another's sake, that one's."""
     lead, *others = [process.returncode for process in team]
-    for rank, code in enumerate(others, 1):
-        if code < 0 and code != -signal.SIGKILL:
-            print(f"process {rank} was ended by {signal.Signals(-code).name}", file=sys.stderr)
     if lead >= 0:
         return lead
     failed = [code for code in others if code > 0]

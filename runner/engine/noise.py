@@ -23,13 +23,22 @@ IN_PLACE = (
     Tensor.geometric_, Tensor.log_normal_,
 )  # fmt: skip
 BY_ROW = (
-    torch.bernoulli, torch.multinomial, torch.poisson, torch.normal, functional.gumbel_softmax,
-    functional.rrelu, functional.alpha_dropout, functional.feature_alpha_dropout,
+    torch.bernoulli, torch.multinomial, Tensor.bernoulli, Tensor.multinomial, functional.gumbel_softmax,
+    functional.alpha_dropout, functional.feature_alpha_dropout,
 )  # fmt: skip
 """Functions that draw for each row of their arguments as it says; the other rows are made up."""
 
-DROPOUT: dict[Any, int] = {functional.dropout: 0, functional.dropout1d: 1, functional.dropout2d: 2,
-                           functional.dropout3d: 3}  # fmt: skip
+BY_VALUE = (
+    torch.poisson, torch.binomial, torch._standard_gamma, torch._sample_dirichlet, functional.rrelu,
+    functional.scaled_dot_product_attention, torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu,
+)  # fmt: skip
+"""Functions that draw more or less by the values that they are given, or for several things at once. What one
+process alone would draw cannot be known from a share; each process draws for itself, unlike the others."""
+
+DROPOUT: dict[Any, int] = {
+    torch.dropout: 0, functional.dropout: 0, functional.dropout1d: 1, functional.dropout2d: 2,
+    functional.dropout3d: 3,
+}  # fmt: skip
 """Kinds of dropout, and how many last dimensions share their fate."""
 
 
@@ -132,6 +141,40 @@ def _in_place(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
         return args[0].copy_(noise.own(drawn))
 
 
+def _normal(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    """`torch.normal` of tensors, or of numbers and a size."""
+    if any(isinstance(value, Tensor) for value in (*args, *kwargs.values())):
+        return _by_row(noise, func, args, kwargs)
+    size = kwargs.get("size", args[2] if len(args) > 2 else ())
+    whole = noise.whole(tuple(size))
+    if whole is None:
+        return func(*args, **kwargs)
+    return noise.own(func(*args[:2], **{**kwargs, "size": whole}))
+
+
+def _by_value(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
+    """Draws from a generator of this share's own; the default one goes on as in all other processes."""
+    if not _draws(func, args, kwargs):
+        return func(*args, **kwargs)
+    seed = int(torch.randint(2**31 - 1, ())) + noise.pieces[0].start
+    used = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=used):
+        torch.manual_seed(seed)
+        return func(*args, **kwargs)
+
+
+def _draws(func: Any, args: Any, kwargs: Any) -> bool:
+    """Whether such a function draws at all, as it is called."""
+    if func is functional.scaled_dot_product_attention:
+        return bool(kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0))
+    if func is functional.rrelu:
+        return bool(kwargs.get("training", args[3] if len(args) > 3 else False))
+    if func in (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu):
+        at = next(i for i, value in enumerate(args) if isinstance(value, bool))  # has_biases, layers, dropout
+        return bool(args[at + 2]) and bool(args[at + 3])
+    return True
+
+
 def _by_row(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
     rows = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
     if not rows or noise.whole(tuple(rows[0].shape)) is None:
@@ -143,9 +186,10 @@ def _by_row(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
 def _dropout(noise: SharedNoise, func: Any, args: Any, kwargs: Any) -> Any:
     """The mask alone is drawn for the whole batch; the activations of others are not made up for it."""
     said = dict(zip(("input", "p", "training", "inplace"), args, strict=False)) | kwargs
+    said["training"] = said.get("training", said.get("train", True))
     rows, p = said["input"], said.get("p", 0.5)
     mask = noise.like(rows)
-    if mask is None or not said.get("training", True) or not 0 < p < 1:
+    if mask is None or not said["training"] or not 0 < p < 1:
         return func(*args, **kwargs)
     if last := DROPOUT[func]:
         mask = rows.new_empty(mask.shape[:-last] + (1,) * last)
@@ -160,5 +204,7 @@ _DRAWS: dict[Any, Callable[[SharedNoise, Any, Any, Any], Any]] = {
     torch.randint_like: _like,
     **dict.fromkeys(IN_PLACE, _in_place),
     **dict.fromkeys(BY_ROW, _by_row),
+    **dict.fromkeys(BY_VALUE, _by_value),
+    torch.normal: _normal,
     **dict.fromkeys(DROPOUT, _dropout),
 }

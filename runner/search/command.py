@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -61,9 +62,17 @@ def take_up(home: Path, saved: Plan, said: Sequence[str], data: tuple[str, ...])
 def _asked(composer: Composer) -> tuple[Space, Composed, SearchSettings]:
     """What is searched, one of its jobs, and the settings; raises `ConfigError` for what cannot be run."""
     settings = sweeper_settings(composer.compose(how_words(composer.words)).how["sweeper"])
-    assert isinstance(settings, SearchSettings)
+    if not isinstance(settings, SearchSettings):
+        raise ConfigError("this sweep has no jobs, and sweeper=optuna is not among its words")
     space = read_space(composer.overrides, settings.sampler)
     probes = [composer.compose(words) for words in space.probes()]
+    aims = {_last_stage(probe)[1:] for probe in probes}
+    if len(aims) > 1 and (settings.metric is None or settings.direction is None):
+        said = " and ".join(sorted(f"{m} ({'least' if least else 'greatest'})" for m, least in aims))
+        raise ConfigError(
+            f"what is searched over changes what is best, {said}; sweeper.metric=NAME and "
+            f"sweeper.direction=minimize or maximize say what to go by"
+        )
     return space, probes[0], settings
 
 
@@ -92,7 +101,7 @@ def _conclude(found: Search, composer: Composer) -> None:
         log.info("%s", line)
     if (best := found.best()) is not None:
         words = [word for word in best[0].job if not how_words([word])]
-        log.info("again:   run %s", " ".join(words))
+        log.info("again:   run %s", shlex.join(words))
     log.info("pictures: %s", found.home / "figures")
 
 

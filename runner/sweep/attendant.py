@@ -47,6 +47,7 @@ class Verdict:
         late: whether it was over its time.
         asked: whether it was asked to stop.
         where: the line at which a crash or a hang was, if it is known.
+        said: the sentence with which it refused to begin, if it did.
     """
 
     code: int | None = None
@@ -54,6 +55,7 @@ class Verdict:
     late: bool = False
     asked: bool = False
     where: str | None = None
+    said: str | None = None
 
 
 @dataclass
@@ -133,10 +135,11 @@ class Attendant:
             )
             late, dumped = self._wait(process, began)
             seconds = time.monotonic() - began
-            text = _tail(errors) if process.returncode < 0 or dumped else ""
-        if text:
+            text = _tail(errors)
+        if text and (process.returncode < 0 or dumped):
             _add(Path(self.place) / "run.log", text)
-        return Verdict(process.returncode, seconds, late, self._asked and not late, _where(text))
+        asked = self._asked and not late
+        return Verdict(process.returncode, seconds, late, asked, _where(text), _refusal(text))
 
     def _wait(self, process: subprocess.Popen[bytes], began: float) -> tuple[bool, bool]:
         """Waits for the end; returns whether the job was over its time, and whether it had to be killed."""
@@ -183,6 +186,12 @@ def _tail(errors: BinaryIO) -> str:
 def _add(log: Path, text: str) -> None:
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text if text.endswith("\n") else text + "\n")
+
+
+def _refusal(text: str) -> str | None:
+    """What the command says when it refuses to run."""
+    lines = [line for line in text.splitlines() if line.startswith("error: ")]
+    return lines[-1].removeprefix("error: ") if lines else None
 
 
 def _where(text: str) -> str | None:

@@ -25,6 +25,7 @@ from runner.verbs.evaluate import from_checkpoint
 
 log = logging.getLogger("reclaim")
 LONGEST_NAME = 120
+MANY = 500
 
 
 def sweep(composer: Composer) -> int:
@@ -41,6 +42,10 @@ def sweep(composer: Composer) -> int:
 
         return search(composer)
     jobs = expand(composer)
+    if not jobs:
+        raise ConfigError("there is no job to run: one of the values to sweep over is an empty range")
+    if len(jobs) >= MANY:
+        print(f"checking {len(jobs):,} jobs", flush=True)
     composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]
     how = Conduct.of(composed[0].how, how_words(composer.words), composed[0].root, len(jobs))
     planned = [Job.of(name, how.shared(one)) for name, one in zip(job_names(jobs), composed, strict=True)]

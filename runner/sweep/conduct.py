@@ -122,6 +122,8 @@ def _devices_of(root: RootSettings) -> int:
 def _pool(settings: ProcessSettings, root: RootSettings) -> list[str] | None:
     """The CUDA devices to divide; None where the jobs use none, or say which one they use."""
     if settings.devices is not None:
+        if not settings.devices:
+            raise ConfigError("launcher.devices=[] lists no device; null takes all, device=cpu none")
         return [str(device) for device in settings.devices]
     if root.device not in ("auto", "cuda"):
         return None

@@ -71,10 +71,13 @@ class InProcess:
 
     def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
         for job in jobs:
-            began = time.monotonic()
-            code = run_here(self._home / job.name, self._stop, self._words)
+            began, said = time.monotonic(), None
+            try:
+                code = run_here(self._home / job.name, self._stop, self._words)
+            except ConfigError as error:
+                code, said = 2, str(error)
             asked = self._stop.number is not None
-            self._done.append((job, Verdict(code, time.monotonic() - began, asked=asked)))
+            self._done.append((job, Verdict(code, time.monotonic() - began, asked=asked, said=said)))
         return dict.fromkeys((job.name for job in jobs), None)
 
     def adopt(self, job: Job, handle: str) -> bool:

@@ -143,7 +143,13 @@ def _only_warning(folder: Path) -> Iterator[None]:
     try:
         yield
     except (ConfigError, OSError) as error:
-        log.warning("TensorBoard's row of %s is not written: %s", folder.name, error)
+        busy = "in use by another process" in str(error)  # a job that runs; its row comes when it has ended
+        log.log(
+            logging.DEBUG if busy else logging.WARNING,
+            "TensorBoard's row of %s is not written: %s",
+            folder.name,
+            error,
+        )
 
 
 def write_row(folder: Path, row: Row, tags: Sequence[str], keys: Mapping[str, Column]) -> None:

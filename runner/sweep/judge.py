@@ -13,7 +13,7 @@ from runner import folder
 from runner.engine.progress import duration
 from runner.errors import ConfigError
 from runner.sweep.attendant import Verdict
-from runner.sweep.ledger import Ended
+from runner.sweep.ledger import Ended, of_result
 
 Stamp = tuple[int, int] | None
 
@@ -39,16 +39,16 @@ def judge(place: Path, before: Stamp, verdict: Verdict, limit: float | None) -> 
     except ConfigError as error:
         return Ended("failed", str(error), seconds=verdict.seconds)
     if result is not None and result["status"] == "completed":
-        return Ended("completed", None, seconds=result["seconds"], metrics=dict(result["metrics"]))
+        return of_result(result)
     fresh = result if stamp(place) != before else None
     if verdict.late:
         return _told(place, Ended("failed", _late(verdict, fresh, limit), seconds=verdict.seconds))
     if verdict.asked:
         return Ended("stopped", "stopped with the sweep", seconds=verdict.seconds)
     if fresh is not None:
-        return Ended(
-            fresh["status"], fresh.get("error"), verdict.code == 2, verdict.seconds or fresh["seconds"]
-        )
+        return of_result(fresh, verdict.code == 2, verdict.seconds or None)
+    if verdict.said is not None:
+        return Ended("failed", verdict.said, verdict.code == 2, verdict.seconds)
     return _told(place, Ended("failed", _crash(verdict), seconds=verdict.seconds))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import folder
+from runner.errors import ConfigError, os_sentence
 
 NAME = "ledger.jsonl"
 NOT_RUN = "not run"
@@ -57,11 +58,15 @@ class Ledger:
     def __init__(self, home: Path) -> None:
         self.home, self._path = home, home / NAME
         self.entries: dict[str, Entry] = {}
-        if self._path.is_file():
-            for line in self._path.read_bytes().split(b"\n")[:-1]:
-                self._take(line)
-        self._file = self._path.open("ab")
-        if self._file.tell() and not self._path.read_bytes().endswith(b"\n"):
+        try:
+            self._file = self._path.open("ab")
+            written = self._path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{self._path} cannot be kept: {os_sentence(error)}") from error
+        *lines, rest = written.split(b"\n")
+        for line in lines:
+            self._take(line)
+        if rest:
             self._file.write(b"\n")
 
     def _take(self, line: bytes) -> None:
@@ -102,9 +107,20 @@ class Ledger:
 
     def state(self, job: str) -> Ended:
         """How the job stands: by the result in its folder, else by the last line about it."""
-        result = folder.read_result(self.home / job) if (self.home / job).is_dir() else None
         ended = self.of(job).ended
+        try:
+            result = folder.read_result(self.home / job) if (self.home / job).is_dir() else None
+        except ConfigError as error:
+            return Ended("failed", str(error))
         if result is not None and (result["status"] == "completed" or ended is None):
-            error = result.get("error")
-            return Ended(result["status"], error, seconds=result["seconds"], metrics=dict(result["metrics"]))
+            return of_result(result)
+        if ended is not None and ended.status == "completed":
+            return Ended(NOT_RUN, "its result is gone")
         return ended or Ended(NOT_RUN if not self.of(job).attempts else "stopped")
+
+
+def of_result(result: dict[str, Any], wrong: bool = False, seconds: float | None = None) -> Ended:
+    """How a job ended, as its own `result.json` says."""
+    metrics = {name: value for name, value in result["metrics"].items() if isinstance(value, (int, float))}
+    error, took = result.get("error"), result["seconds"] if seconds is None else seconds
+    return Ended(result["status"], None if error is None else str(error), wrong, took, metrics)

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner import atomic, folder
 from runner.compose import Composed, Composer, methods_path, parse
-from runner.errors import ConfigError
+from runner.errors import ConfigError, os_sentence
 from runner.identity import identity
 
 NAME = folder.SWEEP
@@ -40,7 +40,10 @@ class Job:
     def prepare(self, home: Path) -> Path:
         """Its folder below `home`, with its configuration; one that is there is left as it is."""
         place = home / self.name
-        place.mkdir(exist_ok=True)
+        try:
+            place.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{place} cannot be a job's folder: {os_sentence(error)}") from error
         if not (place / folder.CONFIG).is_file():
             folder.write_config(place, self.config, self.choices, self.overrides)
         return place
@@ -101,6 +104,10 @@ def read(home: Path) -> Plan:
         words, config_dirs, how = (tuple(one) for one in texts)
         for paths in [methods_path(parse(words)), *(job.config["methods"]["path"] for job in jobs)]:
             folder.refuse_code_within(home, paths)
+        if len({job.name for job in jobs}) < len(jobs):
+            raise ValueError("two jobs have one name")
+        if not jobs and not any(word.startswith("sweeper=") for word in how):
+            raise ValueError("it lists no jobs")
         return Plan(words, config_dirs, how, jobs)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError) as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error
@@ -108,7 +115,7 @@ def read(home: Path) -> Plan:
 
 def _job(base: Mapping[str, Any], saved: Mapping[str, Any]) -> Job:
     name = str(saved["name"])
-    if Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith(".") or name in (NAME, "ledger.jsonl"):
         raise ValueError(f"{name} is no name of a job")
     overrides = tuple(map(str, saved["overrides"]))
     return Job(name, str(saved["id"]), {**base, **saved["config"]}, dict(saved["choices"]), overrides)

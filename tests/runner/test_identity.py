@@ -419,6 +419,7 @@ def test_a_module_counts_by_its_name(flow: Path) -> None:
 BROKEN = {
     "syntax": "x = (\n",
     "zero": "x = '\0'\n",
+    "too large to spell": "x = 0x" + "f" * 10_000 + "\n",
     "too deep to parse": "x = " + "-" * 200_000 + "1\n",
     "too deep to walk": "x = " + "+".join("1" * 3_000) + "\n",
 }

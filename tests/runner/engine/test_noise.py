@@ -30,6 +30,11 @@ DRAWS: dict[str, Draw] = {
     "bernoulli_ of rates": lambda x: torch.empty_like(x).bernoulli_(x.sigmoid()),
     "bernoulli": lambda x: torch.bernoulli(x.sigmoid()),
     "multinomial": lambda x: torch.multinomial(x.softmax(1), 2),
+    "normal of a size": lambda x: torch.normal(0.0, 1.0, size=(len(x), 3)),
+    "normal of a size, by place": lambda x: torch.normal(0.0, 1.0, (len(x), 3)),
+    "a tensor's bernoulli": lambda x: x.sigmoid().bernoulli(),
+    "a tensor's multinomial": lambda x: x.softmax(1).multinomial(1),
+    "torch's dropout": lambda x: torch.dropout(x, 0.3, True),
     "normal": lambda x: torch.normal(x, x.exp()),
     "rsample": lambda x: distributions.Normal(x, 1.0).rsample(),
     "categorical": lambda x: distributions.Categorical(logits=x).sample(),
@@ -69,6 +74,30 @@ def test_a_share_gets_the_rows_of_the_whole(name: str, share: str) -> None:
     if name != "a generator":
         torch.testing.assert_close(found, whole)
     torch.testing.assert_close(then, after, rtol=0, atol=0)
+
+
+BY_VALUE: dict[str, Draw] = {
+    "poisson": lambda x: torch.poisson(x.exp() * 50),
+    "gamma": lambda x: distributions.Gamma(x.exp(), 1.0).sample(),
+    "beta": lambda x: distributions.Beta(x.exp(), x.exp()).rsample(),
+    "attention": lambda x: functional.scaled_dot_product_attention(
+        x[:, None], x[:, None], x[:, None], dropout_p=0.5
+    ),
+    "lstm": torch.nn.LSTM(6, 4, 2, batch_first=True, dropout=0.5).train(),
+}
+
+
+@pytest.mark.parametrize("name", BY_VALUE)
+def test_what_depends_on_values_differs_between_processes_and_leaves_them_in_step(name: str) -> None:
+    one = torch.ones(2, 3, 6)[:, 0] if name not in ("attention", "lstm") else torch.ones(2, 3, 6)
+    found = []
+    for start in (0, 2):
+        torch.manual_seed(3)
+        with SharedNoise([slice(start, start + 2)], 4):
+            drawn = BY_VALUE[name](one)
+            found.append((drawn[0] if isinstance(drawn, tuple) else drawn, torch.rand(())))
+    assert not torch.equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
 
 
 def test_gradients_pass_through_what_was_drawn() -> None:

@@ -106,6 +106,10 @@ def test_what_is_worse_is_cut_and_what_is_no_number_fails(run: Run, tmp_path: Pa
         (["method.lr=interval(1,1e-3)"], "the smaller end comes first"),
         (["method.lr=interval(-1,1)"], "method.lr=-1"),
         (["method.width=interval(4,8)"], "method.width"),
+        (
+            ["method=toy_faulty", "dataset=toy_points", "method.maximise=true,false"],
+            "what is searched over changes what is best",
+        ),
         (["method.lr=1e-3,1e-2", "sweeper.trials=0"], "sweeper.trials=0 is out of range"),
     ],
 )

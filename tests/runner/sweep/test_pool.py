@@ -203,6 +203,44 @@ def test_how_an_end_is_judged(
         assert str(ended.error) in (tmp_path / "run.log").read_text()
 
 
+def test_what_is_lost_is_run_again_and_what_is_damaged_is_one_jobs_affair(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        ledger.begin(name)
+        write(tmp_path / name, metrics={"test/x": "abc", "test/y": 1.0} if name == "c" else {"test/x": 1.0})
+        ledger.end(name, Ended("completed", metrics={"test/x": 1.0}))
+    (tmp_path / "a" / "result.json").unlink()
+    (tmp_path / "b" / "result.json").write_text('{"stat')
+    assert ledger.state("a").status == "not run"
+    assert ledger.state("b").status == "failed"
+    assert "is damaged" in str(ledger.state("b").error)
+    assert ledger.state("c").metrics == {"test/y": 1.0}
+
+
+def test_a_refusal_is_the_jobs_error_and_is_not_tried_again(tmp_path: Path) -> None:
+    ended = judge(tmp_path, stamp(tmp_path), Verdict(2, 1.0, said="config.yaml is damaged"), None)
+    assert (ended.status, ended.error, ended.wrong) == ("failed", "config.yaml is damaged", True)
+
+
+def test_what_is_in_the_way_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(ConfigError, match="cannot be a job's folder"):
+        job("a").prepare(tmp_path)
+    (tmp_path / "ledger.jsonl").mkdir()
+    with pytest.raises(ConfigError, match="cannot be kept"):
+        Ledger(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "../a", ".lock", "sweep.json", "b"])
+def test_a_job_has_a_name_of_its_own(name: str, tmp_path: Path) -> None:
+    Plan((), (), (), [job("a"), job("b")]).write(tmp_path)
+    text = (tmp_path / plan.NAME).read_text().replace('"name": "a"', f'"name": "{name}"')
+    (tmp_path / plan.NAME).write_text(text)
+    with pytest.raises(ConfigError, match="is damaged"):
+        plan.read(tmp_path)
+
+
 def test_an_old_result_says_nothing_of_a_new_attempt(tmp_path: Path) -> None:
     write(tmp_path, status="failed", error="the first time")
     ended = judge(tmp_path, stamp(tmp_path), Verdict(-9, 1.0), None)
@@ -220,7 +258,17 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found.jobs[1].config == {**jobs[0].config, **jobs[1].config}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"base": {}, "jobs": [{"name": "../x"}]}', '{"words": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"words": [], "config_dirs": [], "how": [], "base": {}, "jobs": []}',
+        '{"base": {}, "jobs": [{"name": "../x"}]}',
+        '{"words": 3}',
+    ],
+)
 def test_a_damaged_plan_is_a_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / plan.NAME).write_text(text)
     with pytest.raises(ConfigError, match="is damaged"):
@@ -241,11 +289,3 @@ def test_a_sweep_brings_no_code_along(where: str, tmp_path: Path) -> None:
     if where != "words":
         with pytest.raises(ConfigError, match="not where a method of yours would lie"):
             folder.read_config(place)
-
-
-def test_a_job_cannot_lie_outside_of_its_sweep(tmp_path: Path) -> None:
-    Plan((), (), (), [job("a")]).write(tmp_path)
-    text = (tmp_path / plan.NAME).read_text().replace('"name": "a"', '"name": "../a"')
-    (tmp_path / plan.NAME).write_text(text)
-    with pytest.raises(ConfigError, match="no name of a job"):
-        plan.read(tmp_path)
