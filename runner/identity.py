@@ -379,7 +379,7 @@ def _imports(tree: ast.AST, package: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             with suppress(ImportError):  # more dots than packages, at which Python itself will stop
                 base = resolve_name("." * node.level + (node.module or ""), package)
-                names |= {f"{base}.{alias.name}" for alias in node.names}
+                names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return names
 
 
