@@ -43,7 +43,7 @@ Often used: seed=0 device=auto|cpu|cuda precision=fp32|bf16|fp16 threads=N outpu
             trainer.steps=N trainer.eval_every=N dataset.batch_size=N method.lr=X debug=fast experiment=NAME
 With -m:    launcher=local|process|slurm launcher.jobs=N launcher.timeout_minutes=X sweep.retries=N
 
-  --cfg                       print the configuration that the words compose, and stop
+  --cfg                       print the configuration that the words compose (with -m: the jobs), and stop
   -m, --multirun              sweep over values separated by commas
   --config-dir DIR            a folder with YAML of your own (DIR/experiment/NAME.yaml, ...)
   -sc install=bash            shell completion: eval "$(run -sc install=bash)"
@@ -172,7 +172,7 @@ def run(words: Words, argv: Sequence[str]) -> int:
     if words.multirun:
         from runner.sweep.command import sweep
 
-        return sweep(composer)
+        return sweep(composer, words.show)
     _refuse_how(composer.words)
     composed = from_checkpoint(composer) or composer.compose()
     if words.show:
@@ -191,7 +191,7 @@ def _refuse_how(words: Sequence[str]) -> None:
 
     for word in words:
         if word.lstrip("+").startswith(tuple(f"{node}{end}" for node in HOW for end in ("=", "."))):
-            raise ConfigError(f"{word} says how the jobs of a sweep are made or run: add -m")
+            raise ConfigError(f"{word} is about the jobs of a sweep: add -m (a single job can be one, too)")
 
 
 if __name__ == "__main__":

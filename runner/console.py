@@ -75,6 +75,7 @@ def header(composed: Composed, context: Context, folder: Path) -> None:
         str(context.device),
         root.precision,
         f"{threads} thread{'s' if threads != 1 else ''}",
+        *([f"{context.team.size} processes"] if context.team.size > 1 else []),
         f"seed {root.seed}",
     ]
     chosen = [

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.errors import ConfigError, nearest
 from runner.origin import file_of
+from runner.registry import CONF
 from runner.settings import GROUPS, HOW, flat
 
 if TYPE_CHECKING:
@@ -71,7 +72,15 @@ def _unknown_key(key: str, words: Sequence[str], composer: Composer) -> str:
             n for n in known if "." not in n
         ]
         hint = nearest(key, inside)
+    if group in HOW and (others := _having(group, key.partition(".")[2])):
+        hint = f"; {group}={' or '.join(others)} has it"
     return f"{key} is not a key of {file}{hint}"
+
+
+def _having(group: str, name: str) -> list[str]:
+    """The choices of a group that have a key."""
+    files = sorted((CONF / group).glob("*.yaml"))
+    return [file.stem for file in files if name in (yaml.safe_load(file.read_text(encoding="utf-8")) or {})]
 
 
 def _known_keys(words: Sequence[str], composer: Composer) -> dict[str, Any]:

@@ -33,13 +33,17 @@ LOOK_SECONDS = 1.0
 """How often a running trial's log is looked at."""
 
 
-def search(composer: Composer) -> int:
+def search(composer: Composer, show: bool = False) -> int:
     """Checks the ends of what is searched, runs the trials, says which is best.
 
     Returns 0 if all have ended and one at least is completed, 128 + a signal's number, or 1.
     """
     space, first, settings = _asked(composer)
     how = Conduct.of(first.how, how_words(composer.words), first.root, settings.trials)
+    if show:
+        spans = [f"  {key}={dimension}" for key, dimension in space.dimensions.items()]
+        print("\n".join([f"{how.announced(settings.trials)}, searching", *spans]))
+        return 0
     home = folder.make(Path(first.root.outputs).expanduser() / "sweeps")
     Plan.of(composer, how.words).write(home)
     return _run(home, composer, space, settings, how, first)
@@ -91,7 +95,7 @@ def _run(
         states = print_table(list(labels), sweep.ledger, labels, metric)
         _conclude(found, composer)
     records = found.records()
-    done = len(records) == found.total and all(record.state != "running" for record in records)
+    done = len(records) == found.total and all(record.state != "unfinished" for record in records)
     return ended(home, states, sweep.stop, done and found.best() is not None)
 
 
@@ -162,12 +166,17 @@ class Trials:
         state = ended.status if ended.status in ("completed", "pruned") else "failed"
         self._search.tell(self._trials[job.name], value, state, ended.error or "")
 
-    def hopeless(self, job: Job) -> bool:
+    def hopeless(self, job: Job) -> str | None:
         looked, step = self._seen.get(job.name, (0.0, -1))
         if self._search.settings.prune == "none" or time.monotonic() - looked < LOOK_SECONDS:
-            return False
-        cut = False
+            return None
+        cut = None
         for at, value in intermediate(self._home / job.name, self._search.metric, step, self._stage):
-            step, cut = at, cut or self._search.report(self._trials[job.name], at, value)
+            step = at
+            if self._search.report(self._trials[job.name], at, value) and cut is None:
+                cut = f"cut: {self._search.metric} {value:.4g} at step {at}"
         self._seen[job.name] = time.monotonic(), step
         return cut
+
+    def label(self, job: Job) -> str:
+        return " ".join([job.name, *self._trials[job.name].words])

@@ -23,7 +23,7 @@ BLUE, RED, GREEN, GREY = COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[6]
 LOOKS: dict[str, dict[str, Any]] = {
     "completed": {"marker": "o", "color": BLUE},
     "pruned": {"marker": "o", "color": GREY, "fillstyle": "none"},
-    "running": {"marker": "D", "color": GREY, "fillstyle": "none"},
+    "unfinished": {"marker": "D", "color": GREY, "fillstyle": "none"},
     "failed": {"marker": "x", "color": RED},
 }
 ARROWS = "arrow: the value lies beyond"
@@ -113,7 +113,7 @@ class Marks:
     def __init__(self, axes: Any, records: Sequence[Record], minimise: bool) -> None:
         self.axes, self.records, self.minimise, self.beyond = axes, records, minimise, False
         # a pruned trial's value is that of an early step, and says little beside those of the end
-        values = _values(records, ("completed",)) or _values(records, ("pruned", "running"))
+        values = _values(records, ("completed",)) or _values(records, ("pruned", "unfinished"))
         self.low, self.high = shown_range(values, minimise)
         axes.set_ylim(self.low, self.high)
         axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))

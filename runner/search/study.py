@@ -52,7 +52,7 @@ ABOUT, ERROR, CUT = "about", "error", "cut"
 WAIT_SECONDS = 60.0
 """How long to wait for somebody who reads the file, such as a dashboard."""
 STATES = {
-    "running": TrialState.RUNNING,
+    "unfinished": TrialState.RUNNING,
     "completed": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
@@ -85,7 +85,7 @@ class Record:
     """A trial and what became of it.
 
     Attributes:
-        state: running, completed, pruned or failed.
+        state: unfinished, completed, pruned or failed.
         value: what a completed trial came to; of others the last value that was reported, if any.
         values: what was chosen for each key that is searched, choices as their words.
         error: why it failed; empty otherwise.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep
 from hydra.errors import HydraException
 
 from runner import folder
@@ -26,11 +27,12 @@ from runner.verbs.evaluate import from_checkpoint
 log = logging.getLogger("reclaim")
 LONGEST_NAME = 120
 MANY = 500
+PLACES = ("outputs=", "data.", "methods.path=")
 
 
-def sweep(composer: Composer) -> int:
+def sweep(composer: Composer, show: bool = False) -> int:
     """Checks every job, runs them all, prints the table; returns 0, 1 if one is not completed, or 128 + a
-    signal's number."""
+    signal's number. With `show`, only says what would be run."""
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         raise ConfigError(
             "-m does not go together with torchrun: start the sweep alone, or one run under torchrun"
@@ -40,7 +42,7 @@ def sweep(composer: Composer) -> int:
     if isinstance(sweeper_settings(nodes["sweeper"]), SearchSettings):
         from runner.search.command import search
 
-        return search(composer)
+        return search(composer, show)
     jobs = expand(composer)
     if not jobs:
         raise ConfigError("there is no job to run: one of the values to sweep over is an empty range")
@@ -49,6 +51,9 @@ def sweep(composer: Composer) -> int:
     composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]
     how = Conduct.of(composed[0].how, how_words(composer.words), composed[0].root, len(jobs))
     planned = [Job.of(name, how.shared(one)) for name, one in zip(job_names(jobs), composed, strict=True)]
+    if show:
+        print("\n".join([f"{how.announced(len(jobs))}:", *(f"  {job.name}  {job.id}" for job in planned)]))
+        return 0
     home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
     Plan.of(composer, how_words(composer.words), planned).write(home)
     return run_jobs(home, planned, how)
@@ -68,6 +73,9 @@ def how_words(words: Sequence[str]) -> list[str]:
 
 def expand(composer: Composer) -> list[list[str]]:
     """The words of each job; raises `ConfigError` if a value cannot be swept over."""
+    for override in composer.overrides:
+        if isinstance(override.value(), IntervalSweep):
+            raise ConfigError(f"{override.input_line}: an interval is searched: add sweeper=optuna")
     try:
         overrides = OverridesParser.create().parse_overrides(composer.words)
         batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
@@ -81,12 +89,20 @@ def _named(word: str) -> str:
     return normalise(parse([word]))[0] if word.partition("=")[0] in GROUPS else word
 
 
+def _tells(word: str, jobs: Sequence[Sequence[str]]) -> bool:
+    """Whether a word says something of a job; where there is only one, places and launchers do not."""
+    return len(jobs) > 1 or not (word.startswith(PLACES) or how_words([word]))
+
+
 def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
     """A readable folder name for each job: the words in which it differs from others."""
     common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
     names: dict[str, None] = {}
     for number, words in enumerate(jobs):
-        own = ",".join(word.lstrip("+~") for word in words if word not in common) or "job"
+        own = (
+            ",".join(word.lstrip("+~") for word in words if word not in common and _tells(word, jobs))
+            or "job"
+        )
         name = re.sub(r"[^\w.,=+-]+", "-", re.sub("['\"]", "", own))[:LONGEST_NAME].strip(".-") or "job"
         free = chain((name,), (f"{name}-{i}" for i in count(number)))
         names[next(one for one in free if one not in names)] = None

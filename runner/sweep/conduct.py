@@ -68,6 +68,13 @@ class Conduct:
             capacity = jobs
         return cls(settings, sweep_settings(nodes["sweep"]), tuple(words), capacity, threads, shares)
 
+    def announced(self, jobs: int) -> str:
+        """What is about to run, and how."""
+        what = f"{jobs} job{'s' if jobs != 1 else ''} by launcher={self.launcher.name}"
+        at_a_time = f", {self.capacity} at a time" if 1 < self.capacity < jobs else ""
+        threads = f", {self.threads} thread{'s' if self.threads != 1 else ''} each" if self.threads else ""
+        return f"{what}{at_a_time}{threads}"
+
     @property
     def limit(self) -> float | None:
         """Seconds that an attempt may take."""

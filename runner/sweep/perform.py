@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner import folder
 from runner.signals import StopRequest
 from runner.sweep.conduct import Conduct
+from runner.sweep.engines import EXCHANGE
 from runner.sweep.ledger import Ended, Ledger
 from runner.sweep.plan import Job
 from runner.sweep.pool import Listed, Pool
@@ -43,9 +44,12 @@ def under_way(home: Path, how: Conduct, rows: Rows, jobs: int, metric: str | Non
         ledger = Ledger(home)
         rows.take_up(ledger)
         pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, rows.add, metric)
-        _announce(home, how, jobs)
+        log.info("%s", how.announced(jobs))
+        log.info("folder: %s", home)
         yield Sweep(home, ledger, pool, stop)
         ledger.close()
+        with suppress(OSError):  # where jobs go on without us, it is not empty
+            (home / EXCHANGE).rmdir()
 
 
 def run_jobs(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
@@ -66,11 +70,3 @@ def ended(home: Path, states: Sequence[Ended], stop: StopRequest, done: bool) ->
     if stop.number is not None:
         return 128 + stop.number
     return int(not done)
-
-
-def _announce(home: Path, how: Conduct, jobs: int) -> None:
-    what = f"{jobs} job{'s' if jobs != 1 else ''} by launcher={how.launcher.name}"
-    at_a_time = f", {how.capacity} at a time" if 1 < how.capacity < jobs else ""
-    threads = f", {how.threads} thread{'s' if how.threads != 1 else ''} each" if how.threads else ""
-    log.info("%s%s%s", what, at_a_time, threads)
-    log.info("folder: %s", home)

@@ -20,6 +20,9 @@ from runner.sweep.table import metric_of
 
 log = logging.getLogger("reclaim")
 POLL = 0.1
+SHOWN = 64
+"""Where more jobs than these run at a time, nobody reads which have begun."""
+
 ASK_AGAIN = 1.0
 """Seconds after which a job is asked to stop again: one that has just begun may not have heard."""
 
@@ -39,8 +42,11 @@ class Source(Protocol):
     def ended(self, job: Job, ended: Ended) -> None:
         """The job has ended, and is not tried again."""
 
-    def hopeless(self, job: Job) -> bool:
-        """Whether a running job is not worth going on with; it is then asked to stop."""
+    def hopeless(self, job: Job) -> str | None:
+        """Why a running job is not worth going on with, if it is not; it is then asked to stop."""
+
+    def label(self, job: Job) -> str:
+        """What a person reads of a job."""
 
 
 class Listed:
@@ -56,15 +62,18 @@ class Listed:
     def ended(self, job: Job, ended: Ended) -> None:
         """Nobody asks."""
 
-    def hopeless(self, job: Job) -> bool:
-        return False
+    def hopeless(self, job: Job) -> str | None:
+        return None
+
+    def label(self, job: Job) -> str:
+        return job.name
 
 
 @dataclass
 class _Running:
     job: Job
     before: Stamp
-    hopeless: bool = False
+    hopeless: str | None = None
     asked: float | None = None
 
 
@@ -93,7 +102,7 @@ class Pool:
         self._running: dict[str, _Running] = {}
         self._again: deque[Job] = deque()
         self._tries: dict[str, int] = {}
-        self._done, self._failed = 0, False
+        self._done, self._failed, self._told = 0, False, False
 
     def run(self, source: Source) -> None:
         """Runs jobs until there are no more, or until a stop was asked for and those running have ended."""
@@ -145,11 +154,14 @@ class Pool:
             place = job.prepare(self._home)
             self._running[job.name] = _Running(job, stamp(place))
             self._tries[job.name] = self._tries.get(job.name, 0) + 1
-        self._begin(jobs, source.total)
+        self._begin(jobs, source)
 
-    def _begin(self, jobs: list[Job], total: int) -> None:
+    def _begin(self, jobs: list[Job], source: Source) -> None:
         if self._engine.capacity == 1:
-            log.info("\njob %d/%d: %s", self._done + 1, total, jobs[0].name)
+            log.info("\njob %d/%d: %s", self._done + 1, source.total, source.label(jobs[0]))
+        elif self._engine.capacity <= SHOWN:
+            for job in jobs:
+                log.info("begun: %s", source.label(job))
         if not self._engine.outlives:  # a job that is begun and not in the ledger would be begun twice
             for job in jobs:
                 self._ledger.begin(job.name)
@@ -161,7 +173,7 @@ class Pool:
     def _end(self, source: Source, running: _Running, ended: Ended) -> None:
         job = running.job
         if running.hopeless and ended.status == "stopped":
-            ended = Ended("pruned", None, seconds=ended.seconds)
+            ended = Ended("pruned", running.hopeless, seconds=ended.seconds)
         elif ended.status == "stopped" and self._stop.number is None:
             ended = replace(ended, error="stopped by a signal from outside of the sweep")
         self._ledger.end(job.name, ended)
@@ -172,17 +184,20 @@ class Pool:
         if self._stop.number is None or ended.status != "stopped":
             self._done += 1
             self._failed = self._failed or ended.status in ("failed", "stopped")
-            self._say(job, ended, source.total)
+            self._say(source.label(job), ended, source.total)
             source.ended(job, ended)
         self._on_end(job, ended)
 
-    def _say(self, job: Job, ended: Ended, total: int) -> None:
+    def _say(self, label: str, ended: Ended, total: int) -> None:
         what = metric_of(ended.metrics, self._metric) if ended.status == "completed" else ended.error or ""
-        log.info("[%d/%d] %s  %s  %s  %.1f s", self._done, total, job.name, ended.status, what, ended.seconds)
+        log.info("[%d/%d] %s  %s  %s  %.1f s", self._done, total, label, ended.status, what, ended.seconds)
 
     def _ask(self, source: Source) -> None:
         """Asks jobs to stop that are hopeless, or all where a stop was asked for."""
         now = time.monotonic()
+        if self._stop.number is not None and not self._told and self._running:
+            self._told = True
+            log.info("stopping: %d running jobs save what they have", len(self._running))
         for running in self._running.values():
             running.hopeless = running.hopeless or source.hopeless(running.job)
             due = running.asked is None or now - running.asked > ASK_AGAIN

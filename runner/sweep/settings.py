@@ -91,7 +91,7 @@ def launcher_settings(node: Any) -> LauncherSettings:
     if name in ("process", "slurm") and importlib.util.find_spec("submitit") is None:
         raise ConfigError(f"launcher={name} needs submitit: pip install submitit")
     if name == "slurm" and shutil.which("srun") is None:
-        raise ConfigError("launcher=slurm: no srun was found; start the sweep where jobs are submitted")
+        raise ConfigError("launcher=slurm: no srun was found here; launcher=process needs no Slurm")
     return settings
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.engine.progress import duration
-from runner.sweep.ledger import Ended, Ledger
+from runner.sweep.ledger import NOT_RUN, Ended, Ledger
 
 log = logging.getLogger("reclaim")
 STATUSES = ("completed", "pruned", "failed", "stopped", "not run")
+MANY = 20
 COLUMNS = ("job", "status", "tries", "metric", "time", "error")
 
 
@@ -27,6 +28,8 @@ def print_table(
     states = [ledger.state(name) for name in names]
     rows = [COLUMNS]
     for name, state in zip(names, states, strict=True):
+        if state.status == NOT_RUN and len(names) > MANY:  # their number says enough
+            continue
         rows.append((labels.get(name, name), *_cells(state, _tries(ledger, name), metric)))
     kept = [
         i
@@ -54,7 +57,7 @@ def _tries(ledger: Ledger, name: str) -> int:
 def _summary(states: Sequence[Ended]) -> str:
     counts = Counter(ended.status for ended in states)
     parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
-    return f"{len(states)} jobs: {', '.join(parts)}"
+    return f"{len(states)} job{'s' if len(states) != 1 else ''}: {', '.join(parts)}"
 
 
 def _name_logs(names: Sequence[str], states: Sequence[Ended], home: Path, most: int = 5) -> None:

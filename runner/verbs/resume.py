@@ -36,6 +36,7 @@ def main(words: list[str]) -> int:
         from runner.sweep.resume import resume
 
         return resume(place, words[1:])
+    _refuse_many(place)
     composed = composed_of(place, words[1:])
     result = folder.read_result(place)
     if result is not None and result["status"] == "completed":
@@ -44,6 +45,14 @@ def main(words: list[str]) -> int:
     from runner.start import start
 
     return start(composed, ["resume", *words], place)
+
+
+def _refuse_many(place: Path) -> None:
+    found = sorted(
+        path.parent for pattern in ("*/sweep.json", "*/config.yaml") for path in place.glob(pattern)
+    )
+    if found and not (place / folder.CONFIG).is_file():
+        raise ConfigError(f"{place} holds {len(found)} runs or sweeps; name one, such as {found[-1]}")
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

@@ -281,6 +281,12 @@ def test_what_has_an_effect_counts(flow: Path, file: str, old: str, new: str) ->
         edit(flow / "copied_flow" / file, old, new)
 
 
+@pytest.mark.parametrize("code", ["f()", "...", "1", "assert f", "pass", "b'bytes'"])
+def test_every_added_statement_but_a_text_counts(flow: Path, code: str) -> None:
+    with Same(with_flow(flow), same=False):
+        add(flow / "copied_flow" / "method.py", f"\n{code}\n")
+
+
 def test_the_code_of_the_data_set_counts(flow: Path) -> None:
     with Same(with_flow(flow), same=False):
         edit(flow / "copied_points" / "data.py", "manual_seed(7)", "manual_seed(8)")
@@ -640,6 +646,27 @@ def test_links_to_folders_are_followed_once(pictures: Path, tmp_path: Path) -> N
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "1.png").touch()
     assert fingerprint(pictures) != before
+
+
+def test_the_order_in_which_a_disk_lists_files_does_not_count(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "1.png").touch()
+    for name in ("c", "d"):
+        (pictures / name).symlink_to(tmp_path / "outside")
+    found, walk = [], os.walk
+
+    def listed(place: Path, backwards: bool) -> Iterator[tuple[str, list[str], list[str]]]:
+        for home, below, files in walk(place, followlinks=True):
+            below.sort(reverse=backwards)
+            files.sort(reverse=backwards)
+            yield home, below, files
+
+    for backwards in (False, True):
+        monkeypatch.setattr(os, "walk", lambda place, followlinks, b=backwards: listed(place, b))
+        found.append(fingerprint(pictures))
+    assert found[0] == found[1]
 
 
 def test_one_file_counts_by_its_bytes_alone(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def heights(axes: Any, marker: str) -> list[float]:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_each_trial_has_its_mark(sign: int) -> None:
     records = [record(i, "completed", sign * v) for i, v in enumerate((1.0, 1.5, 2.0, 1.2, 1e7))]
-    records += [record(5, "failed", None), record(6, "pruned", sign * 1.9), record(7, "running", None)]
+    records += [record(5, "failed", None), record(6, "pruned", sign * 1.9), record(7, "unfinished", None)]
     axes = Figure().subplots()
     marks = Marks(axes, records, sign == 1)
     marks.scatter([float(r.trial.number) for r in records])
@@ -86,7 +86,12 @@ def test_each_trial_has_its_mark(sign: int) -> None:
     assert heights(axes, "x") == [edge]
     assert heights(axes, "D") == [edge]
     assert marks.beyond
-    assert axes.get_legend_handles_labels()[1] == ["completed (5)", "pruned (1)", "running (1)", "failed (1)"]
+    assert axes.get_legend_handles_labels()[1] == [
+        "completed (5)",
+        "pruned (1)",
+        "unfinished (1)",
+        "failed (1)",
+    ]
 
 
 @pytest.mark.parametrize(("minimise", "expected"), [(True, [3, 2, 2, 1]), (False, [3, 3, 3, 5])])
@@ -144,7 +149,7 @@ def test_slices_have_a_panel_for_each_key(count: int) -> None:
     space = read_space(parse(WORDS))
     key = next(key for key in space.dimensions if key.startswith("+"))
     values = {"method.lr": 1e-3, "method.blocks": 3, "method.dropout": 0.1, key: "c_d"}
-    states = ("completed", "failed", "pruned", "running")
+    states = ("completed", "failed", "pruned", "unfinished")
     records = [
         Record(Trial(i, (), ()), states[i % 4], None if i % 4 in (1, 3) else 1.0 + i, values, "")
         for i in range(count)

@@ -120,7 +120,7 @@ def test_trials_side_by_side_differ(start: Start) -> None:
 
 def test_a_trial_that_runs_is_kept_away_from(start: Start, tmp_path: Path) -> None:
     after = []
-    for state in ("running", "failed"):  # from what failed nothing is learned
+    for state in ("unfinished", "failed"):  # from what failed nothing is learned
         search = start(ONE, tmp_path / state, trials=6, startup=2)
         finish(search, 4)
         if (trial := search.ask()) is not None and state == "failed":
@@ -218,7 +218,7 @@ def test_the_summary_names_the_best_and_counts(start: Start) -> None:
     assert search.summary().splitlines() == [
         f"best: {best.name}, validation/loss {loss(best):.6g}",
         *(f"  {word}" for word in best.words),
-        "5 of 9 trials: 1 running, 2 completed, 1 pruned, 1 failed",
+        "5 of 9 trials: 1 unfinished, 2 completed, 1 pruned, 1 failed",
     ]
 
 

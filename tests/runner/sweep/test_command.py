@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner import cli
 from runner.cli import quoted
 from runner.compose import Composer
 from runner.errors import ConfigError
@@ -89,6 +90,20 @@ def test_a_value_that_depends_on_another_is_composed_anew(tmp_path: Path) -> Non
     )
     composer = Composer(["experiment=mine", "seed=3,4"], [tmp_path])
     assert [composer.compose(job).root.trainer.steps for job in expand(composer)] == [3, 4]
+
+
+def test_what_would_be_run_can_be_seen_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["-m", "seed=1,2", "launcher=local", f"outputs={tmp_path}", "--cfg"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["2", "seed=1", "seed=2"]
+    words = ["-m", "sweeper=optuna", "method.lr=interval(0.1,1)", f"outputs={tmp_path}"]
+    assert cli.main([*words, "--cfg"]) == 0
+    assert "method.lr=interval(0.1,1.0)" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_job_is_named_after_what_it_is() -> None:
+    words = ["method=realnvp", "seed=1", "outputs=/a/b", "launcher=process", "methods.path=/x"]
+    assert job_names([words]) == ["method=realnvp,seed=1"]
 
 
 def test_names_say_what_differs_and_are_single_folders() -> None:

@@ -125,8 +125,8 @@ def test_after_an_error_no_more_begin_where_that_was_asked_for(tmp_path: Path) -
 
 def test_a_hopeless_job_is_stopped_and_counts_as_pruned(tmp_path: Path) -> None:
     class Hopeless(Listed):
-        def hopeless(self, one: Job) -> bool:
-            return one.name == "b"
+        def hopeless(self, one: Job) -> str | None:
+            return "worse than others" if one.name == "b" else None
 
     engine = Pretended(tmp_path, 2, b=["endless"])
     run_pool(tmp_path, engine, "abc", source=Hopeless([job(name) for name in "abc"]))
@@ -141,9 +141,9 @@ def test_a_stop_ends_what_runs_and_begins_no_more(tmp_path: Path) -> None:
     engine, ledger, stop = Pretended(tmp_path, 1, a=["endless"]), Ledger(tmp_path), StopRequest()
 
     class Stopping(Listed):
-        def hopeless(self, one: Job) -> bool:
+        def hopeless(self, one: Job) -> str | None:
             stop.number = 15
-            return False
+            return None
 
     Pool(tmp_path, engine, ledger, SweepSettings("continue", 3), stop).run(Stopping([job("a"), job("b")]))
     assert engine.begun == ["a"]
