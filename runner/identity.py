@@ -363,17 +363,17 @@ def _parsed(file: str, module: str, changed: int, size: int) -> tuple[str, froze
     package = module if os.path.basename(file) == "__init__.py" else module.rpartition(".")[0]
     try:
         tree = ast.parse(source)
-        _strip(tree)
+        imported = _imports(_stripped(tree), package)
         text = ast.dump(tree).encode()
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two where it nests too deeply
         return hashlib.sha256(source).hexdigest(), frozenset()
-    return hashlib.sha256(text).hexdigest(), _with_parents(_imports(tree, package))
+    return hashlib.sha256(text).hexdigest(), _with_parents(imported)
 
 
-def _imports(tree: ast.AST, package: str) -> set[str]:
-    """Absolute dotted names of what a source imports, modules and others alike."""
+def _imports(statements: Iterable[ast.AST], package: str) -> set[str]:
+    """Absolute dotted names of what statements import, modules and others alike."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in statements:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -383,19 +383,23 @@ def _imports(tree: ast.AST, package: str) -> set[str]:
     return names
 
 
-def _strip(node: ast.AST) -> None:
-    """Takes out of a tree what changes nothing: docstrings, what only type checkers see, words for people."""
+def _stripped(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements of a tree, out of which is taken what changes nothing while they are gone through.
+
+    That is docstrings, what only type checkers see, and words for people.
+    """
     if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
         node.body = []
     for block in BLOCKS:
         if hasattr(node, block):
             setattr(node, block, [one for one in getattr(node, block) if not _is_text(one)])
             for statement in getattr(node, block):
-                _strip(statement)
-    if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-        for call in ast.walk(node.value):
-            if isinstance(call, ast.Call):
-                _strip_words(call)
+                yield from _stripped(statement)
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        for value in (node.value, *getattr(node.value, "elts", ())):  # `METHODS` is a tuple
+            if isinstance(value, ast.Call):
+                _strip_words(value)
+    yield node
 
 
 def _name(node: ast.expr) -> str | None:

@@ -314,6 +314,8 @@ IMPORTS = [
     "def f():\n    from . import lazy",
     "class C:\n    def f(self):\n        if self:\n            import copied_flow.lazy",
     "try:\n    pass\nexcept ImportError:\n    from .lazy import x",
+    "try:\n    pass\nfinally:\n    from .lazy import x",
+    "async def f():\n    with f:\n        for x in f:\n            from .lazy import x",
     "match 1:\n    case 1:\n        from .lazy import x",
     "if TYPE_CHECKING:\n    pass\nelse:\n    from .lazy import x",
     "from .between import x",
