@@ -347,8 +347,8 @@ def test_a_row_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytes
             table.add(folder, {"lr": 1}, [BITS], "completed")
     assert {folder: events(folder).read_bytes() for folder in before} == before
     text = [record.getMessage() for record in caplog.records]
-    assert [re.search("busy|damaged|none", line)[0] for line in text] == ["busy", "damaged", "none"]  # type: ignore[index]
-    assert "in use by another process" in text[0]
+    named = [found[0] for line in text if (found := re.search("busy|damaged|none", line))]
+    assert named == ["damaged", "none"], "a job that still runs gets its row when it has ended"
     assert set(Asked(tmp_path).rows()) == {"free"}
 
 
