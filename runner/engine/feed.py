@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -18,8 +16,7 @@ from runner.engine import tree
 from runner.engine.seeding import Stream, apart
 from runner.engine.team import Team
 from runner.errors import ConfigError
-
-PR_SET_PDEATHSIG = 1
+from runner.processes import die_with_parent
 
 
 class _Refused:
@@ -129,9 +126,8 @@ class Feed:
 
 
 def _begin_worker(worker: int) -> None:
-    if sys.platform == "linux":
-        # End with the run, however it ends: a worker that outlives a kill holds the lock of the run's folder.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # End with the run, however it ends: a worker that outlives a kill holds the lock of the run's folder.
+    die_with_parent(signal.SIGKILL)
     # A terminal sends Ctrl-C to the whole group; the loop decides when to stop and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
