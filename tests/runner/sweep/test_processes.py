@@ -133,6 +133,7 @@ def test_jobs_end_with_a_killed_sweep(environment: dict[str, str], tmp_path: Pat
     sweep.kill()
     sweep.wait()
     wait_for(lambda: not processes_about(tmp_path), 15)
+    assert not statuses(the_sweep(tmp_path)), "nobody was there to see their end"
 
 
 def processes_about(place: Path) -> list[str]:
