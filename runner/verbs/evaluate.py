@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -51,7 +52,8 @@ def from_checkpoint(composer: Composer, words: Sequence[str] | None = None) -> C
     plain = OmegaConf.to_container(merged)
     assert isinstance(plain, dict)
     overrides = tuple(w for w in saved if w.partition("=")[0] not in given) + tuple(own)
-    return checked({str(k): v for k, v in plain.items()}, choices, overrides, composer.registry)
+    found = checked({str(k): v for k, v in plain.items()}, choices, overrides, composer.registry)
+    return replace(found, how=now.how)
 
 
 def run_of(path: Path) -> Path:

@@ -209,11 +209,9 @@ def test_settings_that_do_not_fit_the_weights_are_named(
     assert "method.width was changed, and the checkpoint's" in capsys.readouterr().err
 
 
-def test_a_sweeps_folder_is_no_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_runs_is_no_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["resume", str(folder.parent)]) == 2
-    assert (
-        f"is a sweep; its jobs are resumed one by one, as in run resume {folder}" in capsys.readouterr().err
-    )
+    assert f"is neither a run nor a sweep; name one that it holds, such as {folder}" in capsys.readouterr().err
 
 
 def test_a_root_of_data_that_is_not_there_is_named(
