@@ -86,6 +86,8 @@ def _not_an_override(words: Sequence[str], error: Exception) -> str:
 
 def _refuse_code(override: Override) -> None:
     key, text = str(override.key_or_group), str(override.input_line)
+    if key == "hydra/sweeper":
+        raise ConfigError(f"{text}: sweepers are chosen by sweeper=grid or sweeper=optuna")
     if key.startswith("hydra") and not key.startswith(ALLOWED_HYDRA):
         raise ConfigError(f"{key} cannot be set from outside; outputs=DIR says where runs go")
     if "_target_" in text or re.search(r"(^|[{\[,.:\s])['\"]?\(\)", text):

@@ -30,7 +30,7 @@ from runner.engine.journal import Log
 from runner.engine.profiling import Profiler
 from runner.engine.progress import Progress, number
 from runner.engine.seeding import Stream
-from runner.engine.team import Begun
+from runner.engine.team import Begun, batch_statistics
 from runner.engine.update import Updater
 from runner.engine.watch import Watch, watching
 from runner.errors import ConfigError, NotFinite, Stopped
@@ -111,6 +111,8 @@ class Training:
         guard.check_state(stage.tracked, 0)
         modules = guard.modules_of(stage.tracked)
         context.team.spread(modules)
+        if context.team.size > 1 and (names := batch_statistics(modules)):
+            log.info("%s normalises by each process's share of a batch, not by the whole", names[0])
         averaged = {n: m for n, m in modules.items() if stage.averaged is None or n in stage.averaged}
         self.averages = Averages(averaged, trainer.ema) if trainer.ema is not None else None
         self.update = Updater(

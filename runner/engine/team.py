@@ -309,6 +309,16 @@ class _Whole(nn.Module):
         return function(batch)
 
 
+def batch_statistics(modules: Mapping[str, nn.Module]) -> list[str]:
+    """Names of the parts that keep running statistics of their batches, as batch normalisation does."""
+    return [
+        f"{name}.{part}".strip(".")
+        for name, module in modules.items()
+        for part, layer in module.named_modules()
+        if getattr(layer, "running_mean", None) is not None
+    ]
+
+
 def _length(batch: Any) -> int | None:
     try:
         return tree.length(batch)

@@ -6,7 +6,7 @@ import logging
 import shlex
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,21 @@ def search(composer: Composer, show: bool = False) -> int:
     return _run(home, composer, space, settings, how, first)
 
 
-def take_up(home: Path, saved: Plan, said: Sequence[str], data: tuple[str, ...]) -> int:
+def take_up(
+    home: Path, saved: Plan, said: Sequence[str], data: tuple[str, ...], check: Callable[[Conduct], None]
+) -> int:
     """Goes on with the search in `home`.
 
     Arguments:
         said: words that say how its trials are made and run, such as `sweeper.trials=40`.
         data: words about where data lies.
+        check: raises `ConfigError` where the trials must not be run so.
     """
     words = [word for word in saved.words if not how_words([word])]
     composer = Composer([*words, *said], [Path(place) for place in saved.config_dirs])
     space, first, settings = _asked(composer)
     how = replace(Conduct.of(first.how, said, first.root, settings.trials), data=data)
+    check(how)
     return _run(home, composer, space, settings, how, first)
 
 
@@ -69,7 +73,7 @@ def _asked(composer: Composer) -> tuple[Space, Composed, SearchSettings]:
     if not isinstance(settings, SearchSettings):
         raise ConfigError("this sweep has no jobs, and sweeper=optuna is not among its words")
     space = read_space(composer.overrides, settings.sampler)
-    probes = [composer.compose(words) for words in space.probes()]
+    probes = _probed(composer, space)
     aims = {_last_stage(probe)[1:] for probe in probes}
     if len(aims) > 1 and (settings.metric is None or settings.direction is None):
         said = " and ".join(sorted(f"{m} ({'least' if least else 'greatest'})" for m, least in aims))
@@ -80,6 +84,20 @@ def _asked(composer: Composer) -> tuple[Space, Composed, SearchSettings]:
     return space, probes[0], settings
 
 
+def _probed(composer: Composer, space: Space) -> list[Composed]:
+    """Jobs at the ends of what is searched; raises `ConfigError` for values that a key does not take."""
+    try:
+        return [composer.compose(words) for words in space.probes()]
+    except ConfigError as error:
+        for key, found in space.dimensions.items():
+            if not isinstance(found, Interval) or found.whole or key not in str(error):
+                continue
+            if found.low.is_integer() and found.high.is_integer():
+                whole = replace(found, low=int(found.low), high=int(found.high))
+                raise ConfigError(f"{error}; for whole numbers: {key}='{whole}'") from None
+        raise
+
+
 def _run(
     home: Path, composer: Composer, space: Space, settings: SearchSettings, how: Conduct, first: Composed
 ) -> int:
@@ -87,7 +105,7 @@ def _run(
     metric, minimise = goal(settings, monitor, minimise_monitor)
     found = Search(home, space, settings, metric, minimise)
     trials = Trials(found, composer, how, home, stage)
-    rows = Rows(home, trials.begun(), _columns(space))
+    rows = Rows(home, trials.begun(), _columns(space), metric)
     with under_way(home, how, rows, found.total, metric) as sweep:
         log.info("searching for the %s %s", "least" if minimise else "greatest", metric)
         sweep.pool.run(trials)

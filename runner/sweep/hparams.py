@@ -106,9 +106,13 @@ def _text(value: Value) -> str:
 
 @dataclass
 class Table:
-    """The rows of a sweep so far; each `add` brings the files of all jobs that it concerns up to date."""
+    """The rows of a sweep so far; each `add` brings the files of all jobs that it concerns up to date.
+
+    `metric` is the one to show first, such as what a search goes by.
+    """
 
     columns: Mapping[str, Column]
+    metric: str | None = None
     rows: dict[Path, Row] = field(default_factory=dict)
 
     def add(self, folder: Path, values: Mapping[str, Value], metrics: Iterable[str], status: str) -> None:
@@ -133,9 +137,10 @@ class Table:
                 write_row(place, self.rows[place], self._tags(), self.columns)
 
     def _tags(self) -> list[str]:
-        """All jobs' metrics, those of the test split first: the view shows five unless told to show more."""
+        """All jobs' metrics, `metric` and then those of the test split first: the view shows five unless told
+        to show more."""
         tags = dict.fromkeys(chain.from_iterable(row.tags for row in self.rows.values()))
-        return sorted(tags, key=lambda tag: not _name(tag).startswith("test/"))
+        return sorted(tags, key=lambda tag: (_name(tag) != self.metric, not _name(tag).startswith("test/")))
 
 
 @contextmanager

@@ -39,23 +39,23 @@ def judge(place: Path, before: Stamp, verdict: Verdict, limit: float | None) -> 
     except ConfigError as error:
         return Ended("failed", str(error), seconds=verdict.seconds)
     if result is not None and result["status"] == "completed":
-        return of_result(result)
+        return of_result(result, seconds=verdict.seconds or None)
     fresh = result if stamp(place) != before else None
     if verdict.late:
-        return _told(place, Ended("failed", _late(verdict, fresh, limit), seconds=verdict.seconds))
+        return told(place, Ended("failed", _late(verdict, fresh, limit), seconds=verdict.seconds))
     if verdict.asked:
         return Ended("stopped", "stopped with the sweep", seconds=verdict.seconds)
     if fresh is not None:
         return of_result(fresh, verdict.code == 2, verdict.seconds or None)
     if verdict.said is not None:
         return Ended("failed", verdict.said, verdict.code == 2, verdict.seconds)
-    return _told(place, Ended("failed", _crash(verdict), seconds=verdict.seconds))
+    return told(place, Ended("failed", _crash(verdict), seconds=verdict.seconds))
 
 
-def _told(place: Path, ended: Ended) -> Ended:
+def told(place: Path, ended: Ended) -> Ended:
     """Writes into the job's own log what it could not write there itself."""
     with suppress(OSError), (place / "run.log").open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR failed: {ended.error}\n")
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR {ended.status}: {ended.error}\n")
     return ended
 
 

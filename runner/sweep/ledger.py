@@ -113,7 +113,8 @@ class Ledger:
         except ConfigError as error:
             return Ended("failed", str(error))
         if result is not None and (result["status"] == "completed" or ended is None):
-            return of_result(result)
+            timed = ended is not None and ended.status == result["status"]
+            return of_result(result, seconds=ended.seconds if ended is not None and timed else None)
         if ended is not None and ended.status == "completed":
             return Ended(NOT_RUN, "its result is gone")
         return ended or Ended(NOT_RUN if not self.of(job).attempts else "stopped")

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from runner.signals import StopRequest
 from runner.sweep.engines import Engine
-from runner.sweep.judge import Stamp, judge, stamp
+from runner.sweep.judge import Stamp, judge, stamp, told
 from runner.sweep.ledger import Ended, Ledger
 from runner.sweep.plan import Job
 from runner.sweep.settings import SweepSettings
@@ -173,7 +173,7 @@ class Pool:
     def _end(self, source: Source, running: _Running, ended: Ended) -> None:
         job = running.job
         if running.hopeless and ended.status == "stopped":
-            ended = Ended("pruned", running.hopeless, seconds=ended.seconds)
+            ended = told(self._home / job.name, Ended("pruned", running.hopeless, seconds=ended.seconds))
         elif ended.status == "stopped" and self._stop.number is None:
             ended = replace(ended, error="stopped by a signal from outside of the sweep")
         self._ledger.end(job.name, ended)

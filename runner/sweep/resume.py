@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ def resume(home: Path, words: Sequence[str]) -> int:
     if not saved.jobs:
         from runner.search.command import take_up
 
-        return take_up(home, saved, said, data)
+        return take_up(home, saved, said, data, lambda how: _refuse_saved_shell(how, words))
     ledger = Ledger(home)
     left = [job for job in saved.jobs if ledger.state(job.name).status != "completed"]
     ledger.close()
@@ -42,7 +43,16 @@ def resume(home: Path, words: Sequence[str]) -> int:
     _compare_code(left[0])
     nodes = Composer(said, [Path(place) for place in saved.config_dirs]).compose().how
     how = replace(Conduct.of(nodes, said, _composed(saved.jobs[0]).root, len(saved.jobs)), data=data)
+    _refuse_saved_shell(how, words)
     return run_jobs(home, saved.jobs, how)
+
+
+def _refuse_saved_shell(how: Conduct, words: Sequence[str]) -> None:
+    """A sweep's folder may come from somebody else; shell lines are run only for who says them."""
+    lines = list(getattr(how.launcher, "setup", ()))
+    if lines and not any(word.startswith("launcher.setup=") for word in words):
+        again = f"launcher.setup={json.dumps(lines)}"
+        raise ConfigError(f"this sweep runs shell lines before each job: say them again, '{again}'")
 
 
 def _refuse_others(words: Sequence[str]) -> None:

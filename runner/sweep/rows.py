@@ -22,10 +22,17 @@ class Rows:
 
     Arguments:
         columns: the hyperparameters; None for those in which `jobs` differ.
+        metric: the metric to show first, if it is not one of the test part.
     """
 
-    def __init__(self, home: Path, jobs: Sequence[Job], columns: Mapping[str, Column] | None = None) -> None:
-        self._home, self._jobs, self._columns = home, jobs, columns
+    def __init__(
+        self,
+        home: Path,
+        jobs: Sequence[Job],
+        columns: Mapping[str, Column] | None = None,
+        metric: str | None = None,
+    ) -> None:
+        self._home, self._jobs, self._columns, self._metric = home, jobs, columns, metric
         self._table: Table | None = None
 
     def add(self, job: Job, ended: Ended) -> None:
@@ -44,7 +51,7 @@ class Rows:
 
         if self._table is None:
             found = hparams.columns([values(job) for job in self._jobs])
-            self._table = hparams.Table(found if self._columns is None else self._columns)
+            self._table = hparams.Table(found if self._columns is None else self._columns, self._metric)
         return self._table
 
 

@@ -64,6 +64,9 @@ class SlurmSettings:
         for option in self.extra:
             if not re.fullmatch(r"[\w-]+=.*", option):
                 raise ValueError(f"extra: {option!r} is not name=value")
+        for name in ("partition", "account", "qos", "constraint"):
+            if "\n" in (getattr(self, name) or ""):  # it would be another line of the script
+                raise ValueError(f"{name} has more than one line")
 
 
 @dataclass(frozen=True)

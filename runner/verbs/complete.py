@@ -14,7 +14,7 @@ from runner.cli import VERBS
 from runner.compose import Composer
 from runner.errors import ConfigError
 from runner.registry import CONF
-from runner.settings import GROUPS, RootSettings
+from runner.settings import GROUPS, HOW, RootSettings
 from runner.verbs.list import SECTIONS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -90,6 +90,8 @@ def _hint(before: Sequence[str], key: str) -> Any:
     settings: Any = typing.get_type_hints(RootSettings)
     if not dot:
         return settings.get(key)
+    if group in HOW:
+        return _how_hints(before, group).get(name)
     chosen = [word.partition("=")[2] for word in before if word.startswith(f"{group}=")]
     if group not in ("method", "dataset"):
         settings = typing.get_type_hints(settings.get(group, object))
@@ -99,6 +101,17 @@ def _hint(before: Sequence[str], key: str) -> Any:
         config = found.entry.config
         settings = typing.get_type_hints(found.refer(config) if isinstance(config, str) else config)
     return settings.get(name)
+
+
+def _how_hints(before: Sequence[str], node: str) -> dict[str, Any]:
+    from runner.search.settings import SWEEPERS
+    from runner.sweep.settings import LAUNCHERS, SweepSettings
+
+    known: dict[str, dict[str, type]] = {"launcher": {**LAUNCHERS}, "sweeper": {**SWEEPERS}}
+    chosen = [word.partition("=")[2] for word in before if word.startswith(f"{node}=")]
+    default = {"launcher": "auto", "sweeper": "grid"}.get(node, "")
+    settings = known[node].get(chosen[-1] if chosen else default) if node in known else SweepSettings
+    return typing.get_type_hints(settings) if settings else {}
 
 
 def _composer(before: Sequence[str]) -> Composer:

@@ -52,7 +52,7 @@ def _refuse_many(place: Path) -> None:
         path.parent for pattern in ("*/sweep.json", "*/config.yaml") for path in place.glob(pattern)
     )
     if found and not (place / folder.CONFIG).is_file():
-        raise ConfigError(f"{place} is neither a run nor a sweep; name one that it holds, such as {found[-1]}")
+        raise ConfigError(f"{place} is no run and no sweep; name one that it holds, such as {found[-1]}")
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from runner.engine.team import batch_statistics
 from tests.runner.conftest import Run
 from tests.runner.sweep.test_processes import processes_about, start, wait_for
 from tests.runner.toys.runs import TOYS
@@ -165,6 +166,11 @@ def test_a_process_without_a_batch_to_evaluate_adds_nothing(run: Run, tmp_path: 
     one, two = (trained(run, tmp_path / f"{n}", *words, f"trainer.devices={n}") for n in (1, 2))
     ours, theirs = (json.loads((place / "result.json").read_text())["metrics"] for place in (one, two))
     assert theirs == pytest.approx(ours, rel=1e-4)
+
+
+def test_batch_normalisation_is_found_since_each_process_has_its_own() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2), torch.nn.InstanceNorm1d(2))
+    assert batch_statistics({"net": net, "norm": torch.nn.BatchNorm1d(1)}) == ["net.1", "norm"]
 
 
 @pytest.mark.slow

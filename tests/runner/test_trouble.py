@@ -211,7 +211,7 @@ def test_settings_that_do_not_fit_the_weights_are_named(
 
 def test_a_folder_of_runs_is_no_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["resume", str(folder.parent)]) == 2
-    assert f"is neither a run nor a sweep; name one that it holds, such as {folder}" in capsys.readouterr().err
+    assert f"is no run and no sweep; name one that it holds, such as {folder}" in capsys.readouterr().err
 
 
 def test_a_root_of_data_that_is_not_there_is_named(

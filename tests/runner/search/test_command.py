@@ -105,7 +105,8 @@ def test_what_is_worse_is_cut_and_what_is_no_number_fails(run: Run, tmp_path: Pa
         (["method.lr=interval(1e-3,1)", "sweeper.metric=test/nats"], "the test part is not for choosing"),
         (["method.lr=interval(1,1e-3)"], "the smaller end comes first"),
         (["method.lr=interval(-1,1)"], "method.lr=-1"),
-        (["method.width=interval(4,8)"], "method.width"),
+        (["method.width=interval(4,8)"], "for whole numbers: method.width='int(interval(4,8))'"),
+        (["method.lr=interval(1e-3,1)", "hydra/sweeper=optuna"], "sweeper=grid or sweeper=optuna"),
         (
             ["method=toy_faulty", "dataset=toy_points", "method.maximise=true,false"],
             "what is searched over changes what is best",

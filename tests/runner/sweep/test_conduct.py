@@ -135,6 +135,8 @@ def test_slurm_settings_hold_what_the_yaml_says() -> None:
     assert isinstance(launcher_settings(node), SlurmSettings)
     with pytest.raises(ConfigError, match=r"launcher\.minutes=0"):
         launcher_settings({**node, "minutes": 0})
+    with pytest.raises(ConfigError, match="more than one line"):  # of a script that is run
+        launcher_settings({**node, "partition": "gpu\nrm -rf /"})
 
 
 def test_the_files_that_are_unpickled_are_ours_alone(tmp_path: Path) -> None:

@@ -318,6 +318,11 @@ def test_jobs_of_a_search_have_columns_whose_values_are_not_known_before(tmp_pat
     assert rows["0"]["metrics"] == {"final/test/bits_per_dim": "NaN"}
 
 
+def test_what_a_search_goes_by_is_the_first_metric(tmp_path: Path) -> None:
+    Table({}, ELBO).add(job(tmp_path, "a", {BITS: 2.0, ELBO: -9.0}), {}, [BITS, ELBO], "completed")
+    assert Asked(tmp_path).metrics() == [ELBO, BITS]
+
+
 def test_no_column_comes_from_the_curves_where_no_job_reached_its_end(tmp_path: Path) -> None:
     Table(columns([{"lr": 1}, {"lr": 2}])).add(job(tmp_path, "a", {}), {"lr": 1}, {}, "failed")
     assert list(Asked(tmp_path).rows()) == ["a"]

@@ -67,7 +67,7 @@ class Pretended:
     def end(self, name: str, end: str) -> Verdict:
         if end == "completed":
             write(self.home / name)
-            return Verdict(0, 2.0)
+            return Verdict(0, 2.5)
         if end == "wrong":
             write(self.home / name, status="failed", error="no such thing")
             return Verdict(2, 2.0)
@@ -135,6 +135,8 @@ def test_a_hopeless_job_is_stopped_and_counts_as_pruned(tmp_path: Path) -> None:
     assert {name: entries[name].ended.status for name in "abc"} == {  # type: ignore[union-attr]
         "a": "completed", "b": "pruned", "c": "completed",
     }  # fmt: skip
+    assert "pruned: worse than others" in (tmp_path / "b" / "run.log").read_text()
+    assert Ledger(tmp_path).state("a").seconds == 2.5, "with its start-up, as of those that failed"
 
 
 def test_a_stop_ends_what_runs_and_begins_no_more(tmp_path: Path) -> None:

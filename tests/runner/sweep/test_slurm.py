@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import cli
 from tests.runner.conftest import Run
 from tests.runner.sweep.test_processes import COMMON, begun, ran_to_the_end, start, the_sweep, wait_for
 
@@ -41,7 +42,13 @@ def script(state: Path) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in lines)
 
 
-def test_the_script_says_what_was_asked_for(run: Run, cluster: dict[str, str], tmp_path: Path) -> None:
+def test_the_script_says_what_was_asked_for(
+    run: Run,
+    cluster: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     more = [
         "launcher.partition=gpu", "launcher.account=me", "launcher.minutes=90", "launcher.gpus=1",
         "launcher.jobs=1", "launcher.memory_gb=1.5", "launcher.signal_seconds=60",
@@ -64,6 +71,10 @@ def test_the_script_says_what_was_asked_for(run: Run, cluster: dict[str, str], t
     assert text.index("module load") < text.index("srun")
     assert ran_to_the_end(home) == {"seed=1": 1, "seed=2": 1}
     assert not list((home / ".exchange").glob("*.pkl")), "what was pickled is gone"
+    (home / "seed=1" / "result.json").unlink()
+    monkeypatch.setenv("PATH", cluster["PATH"])
+    assert cli.main(["resume", str(home)]) == 2, "a folder may come from somebody else"
+    assert """'launcher.setup=["module load cuda"]'""" in capsys.readouterr().err
 
 
 def test_a_preempted_job_goes_on_in_its_folder(run: Run, cluster: dict[str, str], tmp_path: Path) -> None:
