@@ -21,10 +21,10 @@ demo: $(BIN)/.installed  ## Real NVP on the embedded digits, about a minute
 	@echo "next:     source $(VENV)/bin/activate; run --help"
 
 test: $(BIN)/.dev  ## the quick tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-all: $(BIN)/.dev  ## the slow ones too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "slow or not slow"
 
 lint: $(BIN)/.dev  ## what CI checks besides the tests
 	$(BIN)/ruff check .
