@@ -96,6 +96,7 @@ def prepare(device: torch.device, compiled: bool) -> None:
         torch.cuda.init()
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
-    # Accelerator operations without a deterministic form warn and run; there, equality after a resume is not
-    # promised.
-    torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
+    if (device.type == "cuda") != torch.are_deterministic_algorithms_enabled():  # to ask imports the compiler
+        # Accelerator operations without a deterministic form warn and run; there, equality after a resume is
+        # not promised.
+        torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 from statistics import median
 
@@ -63,14 +62,13 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
     words = [*TOY, "sweeper.trials=5"]
     whole = run(*words, "launcher=local", f"outputs={tmp_path}/whole")
     assert whole.returncode == 0
-    sweep = start(environment, *words, "launcher=process", "launcher.jobs=1", f"outputs={tmp_path}/cut")
+    sweep = start(environment, *words, "launcher=local", f"outputs={tmp_path}/cut")
     wait_for(lambda: ended(lambda: the_sweep(tmp_path / "cut")) >= 2)
     home = the_sweep(tmp_path / "cut")
-    wait_for(lambda: len(begun(home)) == 3)
-    time.sleep(1)
+    wait_for(lambda: (home / "trial-0002" / "config.yaml").is_file())
     sweep.kill()
     sweep.wait()
-    done = run("resume", str(home))
+    done = run("resume", str(home), "launcher=local")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 of 5 trials: 5 completed" in done.stdout
     assert tried(home) == tried(the_sweep(tmp_path / "whole")), "the same suggestions as unbroken"
