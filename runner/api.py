@@ -28,6 +28,10 @@ Picture = Any
 """uint8 `[H, W]` or `[H, W, 3]` (array or tensor), or a matplotlib figure."""
 
 
+CHECK = "check/"
+"""What the name of a task that is a check begins with."""
+
+
 @dataclass(frozen=True)
 class MethodEntry:
     """How a method is found by name; a package in `methods/` lists its own in `METHODS`.
@@ -41,7 +45,12 @@ class MethodEntry:
         method: `"module:Class"` of the `Method`.
         needs: the kind of data it runs on.
         tasks: what `task=` offers; the runner itself does `train` and `evaluate`.
+        checks: name to `"module:function"` of what the method claims exactly, such as an identity; done by
+            `task=check/NAME`, which trains nothing. The function takes the method's config and `Inputs`
+            and returns metrics; see `docs/claims.md`.
         provides: artifact kind to the stage that makes it, for other methods.
+        metrics: names of what it logs and reports, as patterns such as `test/*`; with them, a claim about a
+            metric that does not exist is refused before anything runs.
         trains_from_checkpoint: whether `task=train checkpoint=DIR` means something, such as a model to study.
     """
 
@@ -52,8 +61,15 @@ class MethodEntry:
     method: str
     needs: str
     tasks: tuple[str, ...] = ("train", "evaluate")
+    checks: Mapping[str, str] = field(default_factory=dict)
     provides: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
     trains_from_checkpoint: bool = False
+
+    @property
+    def all_tasks(self) -> tuple[str, ...]:
+        """What `task=` offers, checks included."""
+        return (*self.tasks, *(f"{CHECK}{name}" for name in self.checks))
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,11 @@ class Stage(ABC):
         return {}
 
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
-        """Does a task of the method other than `train` and `evaluate`, with what was learned restored."""
+        """Does a task of the method other than `train` and `evaluate`, with what was learned restored.
+
+        A metric may be a tensor `[N]`, one value for each item: its mean is reported, and the values are kept
+        for claims, which can tell how much of a difference is due to the items drawn.
+        """
         raise ValueError(f"stage {self.name} does not do task {task!r}")
 
 

@@ -18,6 +18,7 @@ from runner.world import follows
 VERBS = {
     "list": ("runner.verbs.list", "methods, data sets, presets and experiments"),
     "compare": ("runner.compare", "finished runs side by side: table, picture, page"),
+    "claim": ("runner.claim.command", "re-test what a paper claims, and say whether it holds"),
     "resume": ("runner.verbs.resume", "go on with a run or a sweep that was stopped or killed"),
     "data": ("runner.verbs.data", "fetch or verify a data set"),
 }
@@ -36,6 +37,7 @@ run - run the paper, re-test the claim
 
   run list                    methods, data sets, presets and experiments, with their tasks
   run compare DIR...          finished runs side by side: table, picture, page
+  run claim NAME|GLOB         re-test what a paper claims; run claim list shows the claims
   run resume DIR              go on with a run or a sweep that was stopped or killed
   run data fetch|verify NAME  get a data set, or check its files
 

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner import schema
-from runner.api import MethodEntry, Source
+from runner.api import CHECK, MethodEntry, Source
 from runner.errors import ConfigError, nearest
 from runner.registry import CONF, Found, Registry
 from runner.settings import GROUPS, HOW, RootSettings, TrainerSettings, flat
@@ -342,16 +342,16 @@ def _check_fit(composed: Composed) -> None:
             f"dataset={dataset.name} is data of the kind {kinds}, but method={method.name} needs "
             f"{method.needs}: {others}"
         )
-    if composed.root.task not in method.tasks:
+    if composed.root.task not in method.all_tasks:
         task = composed.root.task
-        raise ConfigError(f"task={task} is not a task of {method.name}{nearest(task, method.tasks)}")
+        raise ConfigError(f"task={task} is not a task of {method.name}{nearest(task, method.all_tasks)}")
     if composed.root.task == "train" and composed.root.checkpoint and not method.trains_from_checkpoint:
         place = composed.root.checkpoint
         raise ConfigError(
             f"checkpoint={place} does not go with task=train: `run resume {place}` goes on with a run, and "
             f"task=evaluate looks at it again"
         )
-    if composed.root.task != "train" and composed.root.checkpoint is None:
+    if not composed.root.task.startswith(("train", CHECK)) and composed.root.checkpoint is None:
         raise ConfigError(f"task={composed.root.task} needs checkpoint=DIR, the folder of a finished run")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import math
 import platform
@@ -24,6 +25,9 @@ from runner.settings import GROUPS
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
+ITEMS = "items.npz"
+"""Values for each item, by the metric's name."""
+
 SWEEP = "sweep.json"
 """What the folder of a sweep holds."""
 
@@ -111,6 +115,18 @@ def refuse_code_within(folder: Path, paths: Iterable[str]) -> None:
     for place in map(Path, paths):
         if not place.is_absolute() or place.resolve().is_relative_to(home):
             raise ValueError(f"methods.path={place} is not where a method of yours would lie")
+
+
+def write_items(folder: Path, items: Mapping[str, Any]) -> None:
+    """Keeps the values for each item of some metrics in `items.npz`; writes nothing where there are none."""
+    if not items:
+        return
+    import numpy
+
+    out, arrays = io.BytesIO(), dict[str, Any]()
+    arrays |= {name: numpy.asarray(value) for name, value in items.items()}
+    numpy.savez(out, **arrays)
+    atomic.write_bytes(folder / ITEMS, out.getvalue())
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

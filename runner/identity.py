@@ -59,7 +59,15 @@ NO_NUMBER = {
     *("runner.console", "runner.errors", "runner.explain", "runner.origin", "runner.compare"),
     *("runner.engine.progress", "runner.engine.estimate", "runner.engine.profiling"),
     # commands, and how many runs are started
-    *("runner.cli", "runner.start", "runner.signals", "runner.sweep", "runner.search", "runner.identity"),
+    *(
+        "runner.cli",
+        "runner.start",
+        "runner.signals",
+        "runner.sweep",
+        "runner.search",
+        "runner.claim",
+        "runner.identity",
+    ),
     *("runner.verbs.list", "runner.verbs.complete", "runner.verbs.data", "runner.verbs.resume"),
     # what they come to is in the settings and in the entries' references, which count
     *("runner.compose", "runner.registry", "runner.schema"),

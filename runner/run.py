@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from datasets.types import DataError
 from runner import console, device, folder, together
 from runner.access import access
-from runner.api import Stage, TrainStage
+from runner.api import CHECK, Inputs, Stage, TrainStage
 from runner.compose import Composed, differences
 from runner.cores import cores
 from runner.engine import contract, store
@@ -27,6 +28,7 @@ from runner.engine.feed import Feed
 from runner.engine.journal import Journal, Silent
 from runner.engine.ledger import Ledger
 from runner.engine.pipeline import Pipeline
+from runner.engine.seeding import Stream, derive
 from runner.engine.team import Team
 from runner.errors import DISK_TROUBLE, BadMethod, ConfigError, NotFinite, Stopped, os_sentence
 from runner.registry import CONF
@@ -221,6 +223,8 @@ def _do_task(composed: Composed, context: Context, place: Path, outcome: Outcome
     try:
         if composed.root.task == "train":
             _train(composed, context, place, journal, outcome)
+        elif composed.root.task.startswith(CHECK):
+            _check(composed, context, place, journal, outcome)
         else:
             _look(composed, context, place, journal, outcome)
     finally:
@@ -234,6 +238,28 @@ def _train(composed: Composed, context: Context, place: Path, journal: Journal, 
         outcome.metrics = pipeline.train()
     finally:
         outcome.steps, outcome.parameters = pipeline.steps, pipeline.parameters
+
+
+def _check(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
+    """Something that the method says holds exactly; nothing is trained, and all is computed anew."""
+    journal.rewind({})
+    task, entry = composed.root.task, composed.method.entry
+    function = composed.method.refer(entry.checks[task.removeprefix(CHECK)])
+    stream = Stream(context.seed, task, "check")
+    stream.seed()
+    inputs = Inputs(
+        data=context.data,
+        device=context.device,
+        steps=0,
+        batch_size=context.batch_size,
+        seed=derive(context.seed, task) % 2**31,
+        batches=partial(context.feed.batches, stream),
+    )
+    done, items = contract.items(function(composed.method_config, inputs))
+    folder.write_items(place, items)
+    found = {name: float(value) for name, value in done.items()}
+    journal.write(task, 0, found)
+    outcome.metrics = finite(found)
 
 
 def _look(composed: Composed, context: Context, place: Path, journal: Journal, outcome: Outcome) -> None:
@@ -255,7 +281,9 @@ def _look(composed: Composed, context: Context, place: Path, journal: Journal, o
         work = Blocks(place, stage.name, context.seed, context.stop)
         with evaluator.looking(composed.root.task):
             done = stage.perform(composed.root.task, work, pipeline.inputs(stage))
+            done, items = contract.items(done)
             found = contract.numbers(done, stage, "perform")
+        folder.write_items(place, items)
     journal.write(stage.name, 0, {f"final/{name}": value for name, value in found.items()})
     outcome.metrics = finite(found)
 

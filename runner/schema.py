@@ -1,6 +1,7 @@
 """From a composed node to the frozen dataclass that describes it: names, types and ranges.
 
-A settings dataclass has no defaults: the YAML gives every value. A field's metadata may hold `help`, `min`,
+A settings dataclass has no defaults: the YAML gives every value (what a person writes from nothing, such as a
+claim, may leave out fields with a default). A field's metadata may hold `help`, `min`,
 `max` (inclusive), `above` and `below` (exclusive). Types are int, float, bool, str, Literal, `T | None`,
 `tuple[T, ...]`, `dict[str, T]` and other such dataclasses.
 """
@@ -38,14 +39,22 @@ def build(cls: type[T], node: Mapping[str, Any], path: str, file: str) -> T:
     for key in node:
         if key not in fields:
             raise ConfigError(f"{_join(path, str(key))} is not a key of {file}{nearest(str(key), fields)}")
-    missing = [_join(path, name) for name in fields if name not in node]
+    missing = [_join(path, name) for name, f in fields.items() if name not in node and _needed(f)]
     if missing:
         raise ConfigError(f"{', '.join(missing)} has no value; {file} should give one")
-    values = {n: convert(node[n], hints[n], _join(path, n), file, f.metadata) for n, f in fields.items()}
+    values = {
+        n: convert(node[n], hints[n], _join(path, n), file, f.metadata)
+        for n, f in fields.items()
+        if n in node
+    }
     try:
         return cls(**values)
     except ValueError as error:
         raise ConfigError(f"{path + ': ' if path else ''}{error} (see {file})") from None
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _hints(cls: type) -> dict[str, Any]:

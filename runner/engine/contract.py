@@ -38,6 +38,21 @@ def numbers(found: Any, stage: Stage, what: str) -> dict[str, float]:
     return values
 
 
+def items(found: Any) -> tuple[Any, dict[str, Any]]:
+    """Of what a task returned: all of it with means for what has a value for each item, and those values.
+
+    A value for each item, such as each image, is a tensor `[N]` or a list of numbers.
+    """
+    if not isinstance(found, Mapping):
+        return found, {}
+    kept = {
+        name: torch.as_tensor(value).detach().double().cpu()
+        for name, value in found.items()
+        if isinstance(value, list | tuple) or (isinstance(value, torch.Tensor) and value.ndim == 1)
+    }
+    return {**found, **{name: value.mean() for name, value in kept.items()}}, kept
+
+
 def of_split(metrics: Mapping[str, float], stage: Stage, split: str) -> None:
     """Raises `BadMethod` for a metric not called `<split>/<name>`, and for a monitor that is missing."""
     for name in metrics:

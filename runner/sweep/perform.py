@@ -32,7 +32,9 @@ class Sweep:
 
 
 @contextmanager
-def under_way(home: Path, how: Conduct, rows: Rows, jobs: int, metric: str | None = None) -> Iterator[Sweep]:
+def under_way(
+    home: Path, how: Conduct, rows: Rows | None, jobs: int, metric: str | None = None
+) -> Iterator[Sweep]:
     """Takes the sweep's folder, and says what is about to run.
 
     Raises `ConfigError` if another process has it.
@@ -42,8 +44,10 @@ def under_way(home: Path, how: Conduct, rows: Rows, jobs: int, metric: str | Non
     console.start()
     with folder.locked(home), StopRequest().listening() as stop:
         ledger = Ledger(home)
-        rows.take_up(ledger)
-        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, rows.add, metric)
+        if rows is not None:
+            rows.take_up(ledger)
+        add = rows.add if rows is not None else lambda job, ended: None
+        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, add, metric)
         log.info("%s", how.announced(jobs))
         log.info("folder: %s", home)
         yield Sweep(home, ledger, pool, stop)

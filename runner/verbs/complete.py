@@ -73,7 +73,7 @@ def _values(before: Sequence[str], key: str) -> list[str] | None:
         return list(DEVICES)
     if key == "task":
         chosen = [word.partition("=")[2] for word in before if word.startswith("method=")]
-        return list(_composer(before).registry.method(chosen[-1]).entry.tasks) if chosen else None
+        return list(_composer(before).registry.method(chosen[-1]).entry.all_tasks) if chosen else None
     hint = _hint(before, key)
     if str in (hint, *typing.get_args(hint)):
         return []  # a place or free text; the shell completes names of files

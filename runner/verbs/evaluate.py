@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from runner import folder
+from runner.api import CHECK
 from runner.compose import Composed, Composer, checked, parse
 from runner.errors import ConfigError
 from runner.registry import Registry
@@ -26,7 +27,7 @@ def from_checkpoint(composer: Composer, words: Sequence[str] | None = None) -> C
     own = composer.words if words is None else list(words)
     given = {str(override.key_or_group): override for override in parse(own)}
     task = given["task"].value() if "task" in given else "train"
-    if "checkpoint" not in given or task == "train":
+    if "checkpoint" not in given or str(task).startswith(("train", CHECK)):
         return None
     if given["checkpoint"].value() in (None, ""):
         raise ConfigError(f"task={task} needs checkpoint=DIR, the folder of a finished run")

@@ -10,5 +10,7 @@ METHODS = (
         config=".config:FlowConfig",
         method=".method:FlowMethod",
         needs="points",
+        checks={"log_det": ".checks:log_det"},
+        metrics=("train/*", "validation/nats", "test/nats", "check/log_det_error"),
     ),
 )

@@ -1,0 +1,131 @@
+"""The number that a run gives a claim: a final metric, a point of a curve, or one value for each item."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from runner import folder
+from runner.claim.statistics import Values
+from runner.engine.journal import METRICS, read
+from runner.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is read from a run; with no more than a name, a final metric of its `result.json`.
+
+    Attributes:
+        name: a metric, such as `test/bits_per_dim`; or one of `seconds`, `parameters`, `peak_memory_mb`.
+        at: the value at this step of the curve.
+        reach: the first step at which the curve is at this level; the last step where it never is.
+        reach_from: the side from which it comes.
+        area: the mean height of the curve between two steps (by trapezoids).
+        items: whether it has one value for each item, such as each image.
+        slope: of a swept arm, the slope of the metric against the swept values or their logarithms.
+    """
+
+    name: str = field(metadata={"help": "the metric"})
+    at: int | None = field(default=None, metadata={"help": "step of the curve", "min": 0})
+    reach: float | None = field(default=None, metadata={"help": "level of the curve"})
+    reach_from: Literal["above", "below"] = field(default="above", metadata={"help": "side it comes from"})
+    area: tuple[int, ...] | None = field(default=None, metadata={"help": "two steps of the curve", "min": 0})
+    items: bool = field(default=False, metadata={"help": "whether each item has a value"})
+    slope: Literal["linear", "log"] | None = field(
+        default=None, metadata={"help": "slope against a swept quantity, as it is or its logarithm"}
+    )
+
+    def __post_init__(self) -> None:
+        ways = [self.at is not None, self.reach is not None, self.area is not None, self.items]
+        if sum(ways) > 1 or (self.items and self.slope):
+            raise ValueError("only one of at, reach, area and items can be given, and items have no slope")
+        if self.area is not None and (len(self.area) != 2 or self.area[0] >= self.area[1]):
+            raise ValueError("area takes two steps, the smaller first")
+
+    @property
+    def said(self) -> str:
+        """What it is, in words."""
+        return f"slope of {self._plain} ({self.slope})" if self.slope else self._plain
+
+    @property
+    def _plain(self) -> str:
+        if self.at is not None:
+            return f"{self.name} at step {self.at:,}"
+        if self.reach is not None:
+            return f"steps until {self.name} is {self.reach:g}"
+        if self.area is not None:
+            return f"{self.name} over steps {self.area[0]:,} to {self.area[1]:,}"
+        return self.name
+
+    @property
+    def is_of_run(self) -> bool:
+        """Whether the runner itself reports it, for every run."""
+        return self.name in OF_RUN
+
+    def of(self, place: Path) -> Values:
+        """The number of the completed run in `place` as `[1]`, or `[I]` for its items.
+
+        Raises `ConfigError` where the run has no such number.
+        """
+        if self.items:
+            return self._items(place)
+        if self.at is None and self.reach is None and self.area is None:
+            return np.array([self._final(place)])
+        steps, values = curve(place, self.name)
+        if self.at is not None:
+            if self.at not in steps:
+                raise ConfigError(f"{place}: {self.name} was not logged at step {self.at}")
+            return values[steps == self.at][-1:]
+        if self.reach is not None:
+            there = values <= self.reach if self.reach_from == "above" else values >= self.reach
+            return np.array([steps[there.argmax()] if there.any() else steps[-1]], dtype=float)
+        assert self.area is not None
+        return np.array([_mean_height(steps, values, *self.area)])
+
+    def _final(self, place: Path) -> float:
+        result = folder.read_result(place)
+        assert result is not None
+        known = {**result["metrics"], **{name: result.get(name) for name in OF_RUN}}
+        value = known.get(self.name)
+        if not isinstance(value, (int, float)):
+            raise ConfigError(f"{place} has no metric {self.name}{nearest(self.name, result['metrics'])}")
+        return float(value)
+
+    def _items(self, place: Path) -> Values:
+        try:
+            with np.load(place / folder.ITEMS, allow_pickle=False) as kept:
+                if self.name not in kept:
+                    raise ConfigError(
+                        f"{place / folder.ITEMS} has no {self.name}{nearest(self.name, kept.files)}"
+                    )
+                return np.asarray(kept[self.name], dtype=float)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{place} keeps no values for each item ({error})") from None
+
+
+OF_RUN = ("seconds", "parameters", "peak_memory_mb")
+
+
+def curve(place: Path, name: str) -> tuple[Values, Values]:
+    """Steps and values of a metric in a run's log; raises `ConfigError` where it was not logged."""
+    found: dict[int, float] = {}
+    known: set[str] = set()
+    for entry in read(place / METRICS):
+        known |= entry.keys()
+        if name in entry:
+            found[entry["step"]] = math.nan if entry[name] is None else float(entry[name])
+    if not found:
+        raise ConfigError(f"{place} logged no {name}{nearest(name, known - {'stage', 'step'})}")
+    return np.array(list(found), dtype=float), np.array(list(found.values()))
+
+
+def _mean_height(steps: Values, values: Values, start: int, stop: int) -> float:
+    inside = (steps >= start) & (steps <= stop)
+    if inside.sum() < 2:
+        raise ConfigError(f"the curve has {inside.sum()} points between steps {start} and {stop}")
+    x, y = steps[inside], values[inside]
+    return float(np.sum((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2) / (x[-1] - x[0]))

@@ -1,0 +1,128 @@
+"""The picture of a verdict: what each arm came to, seed by seed, and the intervals beside what was wanted."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from runner import atomic
+from runner.compare.figure import COLOURS
+
+VERDICTS = {
+    "reproduced": "#00734F",
+    "not reproduced": "#B23A00",
+    "inconclusive": "#6E6E6E",
+    "not run": "#6E6E6E",
+}
+"""A colour for each verdict; its word stands beside it everywhere."""
+
+SWEPT = re.compile(r"(.+)@(.+)")
+NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+
+
+def draw(made: Mapping[str, Any], path: Path) -> None:
+    """Writes the picture of a verdict's record to `path`, whole or not at all."""
+    metrics = list(dict.fromkeys(name for arm in made["arms"].values() for name in arm["values"]))
+    findings = made["findings"]
+    if not metrics:
+        path.unlink(missing_ok=True)  # that of an earlier verdict says nothing any more
+        return
+    heights = [3.0] * len(metrics) + [0.75] * len(findings)
+    figure = Figure(figsize=(7.2, sum(heights) + 0.6), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)).ravel()
+    for one, metric in zip(axes, metrics, strict=False):
+        _draw_arms(one, metric, made["arms"])
+    for one, found in zip(axes[len(metrics) :], findings, strict=True):
+        _draw_finding(one, found)
+    figure.suptitle(f"{made['name']}: {made['verdict']}", fontsize=11, color=VERDICTS[made["verdict"]])
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    atomic.write_bytes(path, out.getvalue())
+
+
+def _draw_arms(axes: Any, metric: str, arms: Mapping[str, Any]) -> None:
+    """Dots for seeds and a bar for their mean; over a swept quantity, lines through the means."""
+    values = {arm: one["values"][metric] for arm, one in arms.items() if metric in one["values"]}
+    curves: dict[str, dict[float, list[float]]] = {}
+    for arm in [arm for arm in values if SWEPT.fullmatch(arm)]:
+        name, place = SWEPT.fullmatch(arm).groups()  # type: ignore[union-attr]
+        curves.setdefault(name, {})[float(place)] = values.pop(arm)
+    if curves and not values:
+        _draw_curves(axes, curves)
+    else:
+        flat = {**values, **{f"{n}@{x:g}": v for n, at in curves.items() for x, v in at.items()}}
+        _draw_dots(axes, flat)
+    axes.set_ylabel(metric, fontsize=9)
+    axes.tick_params(labelsize=9)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    everything = [v for one in arms.values() for v in one["values"].get(metric, [])]
+    if min(everything) > 0 and max(everything) > 50 * min(everything):
+        axes.set_yscale("log")
+
+
+def _draw_dots(axes: Any, values: Mapping[str, Sequence[float]]) -> None:
+    for i, seeds in enumerate(values.values()):
+        colour, spread = COLOURS[i % len(COLOURS)], np.linspace(-0.12, 0.12, len(seeds))
+        axes.plot(i + spread, seeds, "o", color=colour, markersize=5, alpha=0.85)
+        axes.plot([i - 0.25, i + 0.25], [np.mean(seeds)] * 2, color=colour, linewidth=2)
+    axes.set_xticks(range(len(values)), list(values), rotation=20 if len(values) > 4 else 0)
+    axes.set_xlim(-0.6, len(values) - 0.4)
+
+
+def _draw_curves(axes: Any, curves: Mapping[str, Mapping[float, Sequence[float]]]) -> None:
+    for i, (name, points) in enumerate(curves.items()):
+        colour, x = COLOURS[i % len(COLOURS)], sorted(points)
+        axes.plot(x, [np.mean(points[at]) for at in x], color=colour, linewidth=1.8, label=name)
+        for at in x:
+            axes.plot([at] * len(points[at]), points[at], "o", color=colour, markersize=4, alpha=0.7)
+    places = [at for points in curves.values() for at in points]
+    if min(places) > 0 and max(places) >= 8 * min(places):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sorted(set(places)), [f"{at:g}" for at in sorted(set(places))])
+        axes.minorticks_off()
+    if len(curves) > 1:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def _draw_finding(axes: Any, found: Mapping[str, Any]) -> None:
+    """One interval over the region that was wanted."""
+    region = [float(text) for text in re.findall(NUMBER, found["wanted"])]
+    known = [found[end] for end in ("low", "estimate", "high") if found[end] is not None]
+    points = [*known, *region] or [0.0]
+    width = (max(points) - min(points)) or max(abs(points[0]), 1e-12)
+    left, right = min(points) - 0.15 * width, max(points) + 0.15 * width
+    low, high = _ends(found["wanted"], region, left, right)
+    axes.axvspan(low, high, color="#D9EFE6", linewidth=0)
+    for end in region:
+        axes.axvline(end, color="#8A8A8A", linewidth=0.8, linestyle=(0, (3, 2)))
+    colour = VERDICTS[found["verdict"]]
+    ends = [found["low"] if found["low"] is not None else left]
+    ends.append(found["high"] if found["high"] is not None else right)
+    axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt")
+    if found["estimate"] is not None:
+        axes.plot([found["estimate"]], [0], "o", color=colour, markersize=6)
+    axes.set_xlim(left, right)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    title = f"{found['what']} of {found['metric']}: wanted {found['wanted']} (green); {found['verdict']}"
+    axes.set_title(title, fontsize=8, loc="left", parse_math=False)
+
+
+def _ends(wanted: str, region: Sequence[float], left: float, right: float) -> tuple[float, float]:
+    if len(region) == 2:
+        return region[0], region[1]
+    if wanted.startswith(("below", "at most")):
+        return left, region[0] if region else right
+    return region[0] if region else math.nan, right

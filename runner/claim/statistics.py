@@ -1,0 +1,98 @@
+"""What a few numbers say about a mean: intervals over seeds, and over items crossed with seeds.
+
+Over few seeds the interval is Student's: a percentile bootstrap over three values covers far less than it
+says. A bootstrap is used only over many independent items, such as images or episodes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+Values = NDArray[np.float64]
+"""`[S]`, one number for each seed, or `[S, I]`, one for each seed and item."""
+
+LEAST_ITEMS = 30
+DRAWS = 5_000
+ROUNDING = 2.0**-23
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and where the truth lies.
+
+    Attributes:
+        low, high: ends; infinite where one value says nothing about its spread.
+        level: confidence, 0 to 1.
+        how: what it was made from, in words.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    how: str
+
+
+def interval(values: Values, level: float) -> Interval:
+    """Interval of the mean of `[S]` or `[S, I]`; raises ValueError for fewer items than a bootstrap takes."""
+    return over_seeds(values, level) if values.ndim == 1 else over_items(values, level)
+
+
+def over_seeds(values: Values, level: float) -> Interval:
+    """Student's interval of the mean of `[S]`."""
+    count, mean = len(values), float(np.mean(values))
+    how = f"t over {count} seed{'s' if count != 1 else ''}"
+    if count == 1:
+        return Interval(mean, -math.inf, math.inf, level, how)
+    half = _quantile(level, count) * float(np.std(values, ddof=1)) / math.sqrt(count)
+    return Interval(mean, mean - half, mean + half, level, how)
+
+
+def over_items(values: Values, level: float) -> Interval:
+    """Interval of the mean of `[S, I]`: items are resampled, seeds give a t-distributed part.
+
+    The items are the same for each seed, so a mean over items varies with the items drawn and, beside that,
+    with the seed. The first part is a percentile bootstrap over items of their means over seeds; the second
+    is Student's, with the standard error of the seeds' means. Their sum is drawn. With one seed the interval
+    is about this one model.
+    """
+    seeds, items = values.shape
+    if items < LEAST_ITEMS:
+        raise ValueError(f"{items} items are too few for a bootstrap, which takes at least {LEAST_ITEMS}")
+    generator = np.random.default_rng(0)
+    means = values.mean(0)
+    drawn = means[generator.integers(items, size=(DRAWS, items))].mean(1)
+    how = f"bootstrap over {items} items of one model"
+    if seeds > 1:
+        error = float(np.std(values.mean(1), ddof=1)) / math.sqrt(seeds)
+        drawn = drawn + error * generator.standard_t(seeds - 1, DRAWS)
+        how = f"bootstrap over {items} items, t over {seeds} seeds"
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(means.mean()), float(low), float(high), level, how)
+
+
+def corrected(level: float, comparisons: int) -> float:
+    """The level of each of several intervals that hold together at `level` (Bonferroni)."""
+    return 1 - (1 - level) / comparisons
+
+
+def difference(a: Values, b: Values) -> Values:
+    """`a - b`, where what may be rounding in single precision is no difference."""
+    found = a - b
+    return np.where(np.abs(found) <= ROUNDING * np.maximum(np.abs(a), np.abs(b)), 0.0, found)
+
+
+def line(x: Sequence[float], y: Values) -> float:
+    """Slope of the least-squares line of `y` against `x`; exactly 0 where all of `y` are equal."""
+    centred = np.asarray(x) - np.mean(x)
+    return float(centred @ (y - y[0]) / (centred @ centred))
+
+
+def _quantile(level: float, count: int) -> float:
+    return float(student.ppf((1 + level) / 2, count - 1))

@@ -1,0 +1,135 @@
+"""What the runs of a claim come to: findings, a verdict, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner.claim.expect import Bound, Finding, Samples, together
+from runner.claim.measure import Measure
+from runner.claim.plan import Plan, swept
+from runner.claim.statistics import Values, corrected, line
+from runner.errors import ConfigError
+from runner.sweep.ledger import Ledger
+
+LEVEL = 0.95
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its verdict.
+
+    Attributes:
+        verdict: reproduced, not reproduced, inconclusive or not run.
+        why: what is missing, of a claim that was not run; empty otherwise.
+        failed: whether an arm failed to run; False also where only data or hardware is missing.
+        findings: one for each expectation.
+        values: of each arm and metric the number of each seed (of items, their mean).
+        seconds: what its runs took, in all.
+    """
+
+    plan: Plan
+    verdict: str
+    why: str = ""
+    failed: bool = False
+    findings: tuple[Finding, ...] = ()
+    values: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def judged(plan: Plan, home: Path) -> Judged:
+    """The verdict on a claim from the runs in `home`."""
+    ledger = Ledger(home)
+    states = {key: ledger.state(need.name) for key, need in plan.needs.items()}
+    ledger.close()
+    seconds = sum(state.seconds for state in states.values())
+    bad = {key: state for key, state in states.items() if state.status != "completed"}
+    if bad:
+        # The first failure says most: what looks at a run that failed was not begun.
+        (arm, seed), state = min(bad.items(), key=lambda item: item[1].status != "failed")
+        why = f"arm {arm}, seed {seed}: {state.error or state.status}"
+        failed = any(one.status == "failed" and not one.wrong for one in bad.values())
+        return Judged(plan, NOT_RUN, why, failed, seconds=seconds)
+    try:
+        return _measured(plan, home, seconds)
+    except (ConfigError, ValueError) as error:
+        return Judged(plan, NOT_RUN, str(error), failed=True, seconds=seconds)
+
+
+def _measured(plan: Plan, home: Path, seconds: float) -> Judged:
+    claim = plan.claim
+    chances = sum(not isinstance(one, Bound) for one in claim.expectations)
+    level = corrected(LEVEL, max(1, chances))
+    findings, values = [], dict[str, dict[str, list[float]]]()
+    for expectation, measure in zip(claim.expectations, claim.measures, strict=True):
+        table = _table(plan, measure, home)
+        findings.append(expectation.judge(_samples(plan, measure, table), level))
+        for arm, found in table.items():
+            means = found if found.ndim == 1 else found.mean(1)
+            values.setdefault(arm, {})[measure.name] = means.tolist()
+    return Judged(
+        plan,
+        together([finding.verdict for finding in findings]),
+        findings=tuple(findings),
+        values=values,
+        seconds=seconds,
+    )
+
+
+def _table(plan: Plan, measure: Measure, home: Path) -> dict[str, Values]:
+    """`[S]` or `[S, I]` for each arm that has the metric; raises `ConfigError` where one that needs it lacks
+    it."""
+    needed = {
+        getattr(one, key, None)
+        for one, its in zip(plan.claim.expectations, plan.claim.measures, strict=True)
+        for key in ("arm", "than", "to")
+        if its == measure
+    }
+    found: dict[str, Values] = {}
+    for arm in dict.fromkeys(label for label, _ in plan.needs):
+        if arm.partition("@")[0] not in needed:
+            continue
+        rows = [measure.of(home / plan.needs[arm, seed].name) for seed in plan.claim.seeds]
+        if len({len(row) for row in rows}) > 1:
+            raise ConfigError(f"arm {arm} has another number of items for each seed")
+        table = np.stack(rows)
+        if not np.isfinite(table).all():
+            raise ConfigError(f"arm {arm}: {measure.said} is no finite number")
+        found[arm] = table if measure.items else table[:, 0]
+    return found
+
+
+def _samples(plan: Plan, measure: Measure, table: Mapping[str, Values]) -> Samples:
+    def places(arm: str) -> tuple[list[float], list[str]]:
+        values = list(plan.claim.arms[arm].places)
+        return values, [swept(arm, value) for value in values]
+
+    def read(arm: str) -> Values:
+        if measure.slope is None or arm in table:
+            return table[arm]
+        x, names = places(arm)
+        at = [math.log(value) for value in x] if measure.slope == "log" else x
+        curves = np.stack([table[name] for name in names])
+        return np.array([line(at, curves[:, seed]) for seed in range(curves.shape[1])])
+
+    return Samples(read, places)
+
+
+def as_json(found: Finding) -> dict[str, Any]:
+    """A finding as plain values; null for an end that is infinite or not known."""
+    interval = found.interval
+    numbers = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+    return {
+        "what": found.what,
+        "wanted": found.wanted,
+        **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
+        "level": interval.level,
+        "how": interval.how,
+        "verdict": found.verdict,
+    }
