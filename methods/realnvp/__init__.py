@@ -11,5 +11,9 @@ METHODS = (
         method=".method:RealNVPMethod",
         needs="images",
         tasks=("train", "evaluate", "sample"),
+        checks={
+            name: f".checks:{name}"
+            for name in ("log_det", "inverse", "blind", "arbitrary_networks", "changed", "halves")
+        },
     ),
 )

@@ -119,7 +119,7 @@ class DensityStage(TrainStage):
     def _draws(self, count: int, noise: torch.Generator) -> Iterator[Tensor]:
         """Dequantisation noise for `count` images: one draw, then those of the importance bound if any."""
         samples, shape = self.config.eval_dequant_samples, (count, *self.data.shape)
-        for _ in range(1 + (samples if samples > 1 else 0)):
+        for _ in range(1 + (samples if samples > 1 else 0)):  # with one, the bound is the estimate itself
             yield torch.rand(shape, generator=noise, device=self.inputs.device)
 
     def _measure(
@@ -134,10 +134,10 @@ class DensityStage(TrainStage):
             "log_det": parts.log_det,
             "bits_per_dim_histogram": histogram.bits_per_dim(images),
         }
+        bound = parts.total
         if self.config.eval_dequant_samples > 1:
             bound = importance_bound(self.flow, self.logit, images, draws)
-            found["bits_per_dim_bound"] = bits_per_dim(bound, self.dimensions)
-        return found
+        return {**found, "bits_per_dim_bound": bits_per_dim(bound, self.dimensions)}
 
     def _train_mode(self, part: ImageSplit, split: str, noise: torch.Generator) -> dict[str, float]:
         """Bits per dimension of the first batch with its own statistics and with the running ones.
