@@ -44,6 +44,7 @@ def pick(name: str, rank: int | None = None) -> torch.device:
     """
     if rank is not None and ":" in name:
         raise ConfigError(f"device={name} is one device; device=cuda gives each process its own")
+    asked = name
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if rank is not None and (name == "cuda" or (name == "auto" and cuda)):
         name = f"cuda:{rank}"
@@ -52,11 +53,11 @@ def pick(name: str, rank: int | None = None) -> torch.device:
     kind, _, number = name.partition(":")
     if kind == "cuda" and not cuda:
         raise ConfigError(
-            f"device={name}: CUDA is not available here; device=cpu or device=auto runs without"
+            f"device={asked}: CUDA is not available here; device=cpu or device=auto runs without"
         )
     if kind == "cuda" and number and int(number) >= torch.cuda.device_count():
         raise ConfigError(
-            f"device={name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0"
+            f"device={asked}: there are {torch.cuda.device_count()} CUDA devices, counted from 0"
         )
     if kind == "mps" and not mps:
         raise ConfigError(

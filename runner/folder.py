@@ -85,12 +85,14 @@ def read_config(folder: Path) -> tuple[dict[str, Any], dict[str, str], tuple[str
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    path = folder / CONFIG
+    path, words = folder / CONFIG, folder / ".hydra" / "overrides.yaml"
+    if path.is_file() and not words.parent.is_dir():
+        raise ConfigError(f"{folder} is not the folder of a run: it holds no {words.parent.name}")
     if not path.is_file():
         raise ConfigError(f"{folder} is not the folder of a run: it holds no {CONFIG}")
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+        overrides = yaml.safe_load(words.read_text(encoding="utf-8"))
         choices = config.pop("choices")
         OmegaConf.create(config)  # raises where a text cannot be a value
         whole = all(isinstance(choices[group], str) for group in GROUPS)
@@ -110,10 +112,10 @@ def refuse_code_within(folder: Path, paths: Iterable[str]) -> None:
 
     A folder of runs may come from somebody else; it must not bring along the code that is run.
     """
-    above = folder.resolve().parent
-    home = above if (above / SWEEP).is_file() else folder.resolve()
+    above = [*folder.absolute().parents, *folder.resolve().parents]
+    homes = [folder.resolve(), *(one.resolve() for one in above if (one / SWEEP).is_file())]
     for place in map(Path, paths):
-        if not place.is_absolute() or place.resolve().is_relative_to(home):
+        if not place.is_absolute() or any(place.resolve().is_relative_to(home) for home in homes):
             raise ValueError(f"methods.path={place} is not where a method of yours would lie")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from runner import processes
 from runner.cores import cores
+from runner.errors import ConfigError
 from runner.signals import StopRequest
 from runner.world import RENDEZVOUS, world
 
@@ -37,6 +38,9 @@ def wanted(composed: Composed) -> bool:
 def several(words: Sequence[str], composed: Composed) -> int:
     """Runs `run WORDS...` in as many processes as `composed` wants devices; returns the exit code."""
     count = composed.root.trainer.devices
+    size = composed.dataset_config.batch_size
+    if size < count:
+        raise ConfigError(f"dataset.batch_size={size} cannot be divided among trainer.devices={count}")
     threads = composed.root.threads or int(os.environ.get("OMP_NUM_THREADS") or max(1, cores() // count))
     with tempfile.TemporaryDirectory() as place, StopRequest().listening() as stop:
         common = {
@@ -51,7 +55,8 @@ def several(words: Sequence[str], composed: Composed) -> int:
         first = _see_to(team, stop)
     if first is not None and team[first].returncode < 0:
         print(f"process {first} was ended by {signal.Signals(-team[first].returncode).name}", file=sys.stderr)
-    return _code(team)
+    code = _code(team)
+    return 128 + stop.number if stop.number is not None and code == 128 + signal.SIGTERM else code
 
 
 def _start(rank: int, words: Sequence[str], common: dict[str, str | None]) -> subprocess.Popen[bytes]:

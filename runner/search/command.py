@@ -13,10 +13,10 @@ from typing import Any
 
 from runner import folder
 from runner.compose import Composed, Composer, parse
-from runner.errors import ConfigError
+from runner.errors import ConfigError, nearest
 from runner.search.figures import draw
 from runner.search.progress import intermediate
-from runner.search.settings import SearchSettings, goal, sweeper_settings
+from runner.search.settings import PART, SearchSettings, goal, sweeper_settings
 from runner.search.space import Choices, Dimension, Interval, Space, read_space
 from runner.search.study import Search, Trial
 from runner.sweep.command import how_words
@@ -64,6 +64,10 @@ def take_up(
     space, first, settings = _asked(composer)
     how = replace(Conduct.of(first.how, said, first.root, settings.trials), data=data)
     check(how)
+    if any(word.startswith("sweeper.") for word in said):  # how many trials, and the like, hold from now on
+        kept = [word for word in said if word.startswith("sweeper")]
+        kept += [word for word in saved.how if not word.startswith("sweeper")]
+        replace(saved, how=tuple(kept)).write(home)
     return _run(home, composer, space, settings, how, first)
 
 
@@ -112,8 +116,11 @@ def _run(
         labels = {r.trial.name: f"{r.trial.name} {' '.join(r.trial.words)}" for r in found.records()}
         states = print_table(list(labels), sweep.ledger, labels, metric)
         _conclude(found, composer)
+    if trials.wrong is not None:
+        log.error("%s", trials.wrong)
+        return 1
     records = found.records()
-    done = len(records) == found.total and all(record.state != "unfinished" for record in records)
+    done = len(records) >= found.total and all(record.state != "unfinished" for record in records)
     return ended(home, states, sweep.stop, done and found.best() is not None)
 
 
@@ -157,6 +164,7 @@ class Trials:
         self._left = deque(found.unfinished())
         self._trials: dict[str, Trial] = {}
         self._seen: dict[str, tuple[float, int]] = {}
+        self.wrong: str | None = None
         self.total = found.total
 
     def begun(self) -> list[Job]:
@@ -164,6 +172,8 @@ class Trials:
         return [job for record in self._search.records() if (job := self._job(record.trial)) is not None]
 
     def next(self) -> Job | None:
+        if self.wrong is not None:
+            return None
         while (trial := self._left.popleft() if self._left else self._search.ask()) is not None:
             if (job := self._job(trial)) is not None:
                 self._trials[job.name] = trial
@@ -182,6 +192,9 @@ class Trials:
     def ended(self, job: Job, ended: Ended) -> None:
         value = ended.metrics.get(self._search.metric)
         state = ended.status if ended.status in ("completed", "pruned") else "failed"
+        if ended.status == "completed" and self._search.metric not in ended.metrics:
+            near = nearest(self._search.metric, [name for name in ended.metrics if name.startswith(PART)])
+            self.wrong = f"{job.name} came to no {self._search.metric}, so the search ends{near}"
         self._search.tell(self._trials[job.name], value, state, ended.error or "")
 
     def hopeless(self, job: Job) -> str | None:

@@ -131,6 +131,11 @@ class Search:
         aim = {"sweeper.metric": self.metric, "sweeper.direction": self._direction.name.lower()}
         about = {**aim, **spans}
         known = self._study.user_attrs.get(ABOUT)
+        if known is None and any(self.home.glob("trial-*")):
+            raise ConfigError(
+                f"{self.home / FILE} is gone or empty, but trials are there: what they tried is in their "
+                f"config.yaml; move them elsewhere to begin anew"
+            )
         if known is None:
             self._study.set_user_attr(ABOUT, about)
         elif known != about:

@@ -134,6 +134,8 @@ class Attendant:
                 errors,
             )
             late, dumped = self._wait(process, began)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it has started and left behind
             seconds = time.monotonic() - began
             text = _tail(errors)
         if text and (process.returncode < 0 or dumped):

@@ -46,6 +46,9 @@ def sweep(composer: Composer, show: bool = False) -> int:
     jobs = expand(composer)
     if not jobs:
         raise ConfigError("there is no job to run: one of the values to sweep over is an empty range")
+    twice = next((words for words in jobs if jobs.count(words) > 1), None) if len(jobs) < MANY else None
+    if twice is not None:
+        raise ConfigError(f"two jobs are the same, {' '.join(twice)}: one of the values is listed twice")
     if len(jobs) >= MANY:
         print(f"checking {len(jobs):,} jobs", flush=True)
     composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]

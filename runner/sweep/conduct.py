@@ -39,6 +39,7 @@ class Conduct:
         capacity: how many jobs run at a time.
         threads: threads of a job that does not say how many.
         shares: CUDA devices for each of the jobs that run at a time; None where they are not divided.
+        cache: folder for what passes between the sweep and its jobs on a cluster.
         data: words about where data lies, for the jobs of a resumed sweep.
     """
 
@@ -48,6 +49,7 @@ class Conduct:
     capacity: int
     threads: int | None
     shares: tuple[str, ...] | None
+    cache: Path
     data: tuple[str, ...] = ()
 
     @classmethod
@@ -66,7 +68,15 @@ class Conduct:
             capacity, threads = jobs, settings.cpus
         elif isinstance(settings, StockSettings):
             capacity = jobs
-        return cls(settings, sweep_settings(nodes["sweep"]), tuple(words), capacity, threads, shares)
+        return cls(
+            settings,
+            sweep_settings(nodes["sweep"]),
+            tuple(words),
+            capacity,
+            threads,
+            shares,
+            Path(root.data.cache),
+        )
 
     def announced(self, jobs: int) -> str:
         """What is about to run, and how."""
@@ -96,7 +106,7 @@ class Conduct:
         if isinstance(self.launcher, ProcessSettings):
             return engines.processes(home, self.launcher, self.capacity, self.shares, self.data)
         if isinstance(self.launcher, SlurmSettings):
-            return engines.slurm(home, self.launcher, self.data)
+            return engines.slurm(home, self.launcher, self.data, self.cache)
         if isinstance(self.launcher, StockSettings):
             from runner.sweep.stock import Stock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import signal
 import sys
@@ -27,6 +28,8 @@ ARRAY = 1000
 """Jobs of one array; a Slurm cluster takes 1000 unless it is told otherwise."""
 
 EXCHANGE = ".exchange"
+HANDLE = re.compile(r"[0-9]+(_[0-9]+)?")
+"""Slurm's number of a job, and within an array."""
 LOCK = ".lock"
 PYTHON = f"{shlex.quote(sys.executable)} -P"
 """Without the current folder on its path, where something else may be called `runner`."""
@@ -57,6 +60,9 @@ class Engine(Protocol):
 
     def stop(self, job: Job) -> None:
         """Asks a running job to save and stop; may be called again until it has ended."""
+
+    def close(self) -> None:
+        """Leaves nothing behind; its jobs have ended, or outlive it."""
 
 
 class InProcess:
@@ -89,6 +95,9 @@ class InProcess:
 
     def stop(self, job: Job) -> None:
         """Has ended when `start` returns."""
+
+    def close(self) -> None:
+        """There is nothing to leave."""
 
 
 def run_here(place: Path, stop: StopRequest, words: Sequence[str] = ()) -> int:
@@ -145,7 +154,7 @@ class Submitted:
             raise ConfigError(f"the jobs could not be submitted: {said}") from error
 
     def adopt(self, job: Job, handle: str) -> bool:
-        if not self.outlives:
+        if not self.outlives or not HANDLE.fullmatch(handle):
             return False  # it ends with the sweep that began it, and its attendant waits for that
         found = self._executor.job_class(folder=self._executor.folder, job_id=handle, tasks=[0])
         self._running[job.name] = _Running(job, found, None)
@@ -183,6 +192,13 @@ class Submitted:
         with suppress(ProcessLookupError):
             os.kill(int(handle.job_id), signal.SIGTERM)
 
+    def close(self) -> None:
+        place = Path(self._executor.folder)
+        with suppress(OSError):  # where jobs go on without us, it is not empty
+            for path in [] if self.outlives else list(place.iterdir()):
+                path.unlink()
+            place.rmdir()
+
 
 @dataclass
 class _Running:
@@ -202,9 +218,9 @@ def ignoring_interrupts() -> Any:
         signal.signal(signal.SIGINT, before)
 
 
-def exchange(home: Path) -> Path:
-    """The folder of submitit's files, which nobody else may read or write; raises `ConfigError` if it is."""
-    place = home / EXCHANGE
+def exchange(place: Path) -> Path:
+    """Makes the folder of submitit's files, which nobody else may read or write; raises `ConfigError` if it
+    is."""
     place.mkdir(mode=0o700, exist_ok=True)
     found = place.lstat()
     if place.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
@@ -218,7 +234,10 @@ def processes(
     """Fresh processes of this machine, `capacity` at a time."""
     from submitit import LocalExecutor
 
-    executor = LocalExecutor(exchange(home), max_num_timeout=0, python=PYTHON)
+    place = exchange(home / EXCHANGE)
+    for left in place.iterdir():  # by a sweep that was killed; its jobs have ended with it
+        left.unlink(missing_ok=True)
+    executor = LocalExecutor(place, max_num_timeout=0, python=PYTHON)
     executor.update_parameters(timeout_min=NO_LIMIT_MINUTES, stderr_to_stdout=True)
     limit = None if settings.timeout_minutes is None else 60 * settings.timeout_minutes
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")  # submitit empties it
@@ -236,11 +255,19 @@ def processes(
     return Submitted(home, executor, attendant, capacity, shares, outlives=False)
 
 
-def slurm(home: Path, settings: SlurmSettings, words: Iterable[str]) -> Submitted:
-    """Jobs of a Slurm cluster."""
+def slurm(home: Path, settings: SlurmSettings, words: Iterable[str], cache: Path) -> Submitted:
+    """Jobs of a Slurm cluster.
+
+    Their files lie below `cache`, not in the sweep's folder: what is taken up there is unpickled, and a
+    folder of runs may come from somebody else.
+    """
     from submitit import SlurmExecutor
 
-    executor = SlurmExecutor(exchange(home.resolve()), max_num_timeout=settings.requeues, python=PYTHON)
+    parent = cache.expanduser().resolve() / "exchange"
+    parent.mkdir(parents=True, exist_ok=True)
+    executor = SlurmExecutor(
+        exchange(parent / plain(home.name)), max_num_timeout=settings.requeues, python=PYTHON
+    )
     executor.update_parameters(**_slurm_parameters(home, settings))
 
     def attendant(job: Job, share: str | None) -> Attendant:
@@ -249,6 +276,11 @@ def slurm(home: Path, settings: SlurmSettings, words: Iterable[str]) -> Submitte
         return Attendant(place, tuple(words), _threads(job), grace=grace, requeue=True)
 
     return Submitted(home, executor, attendant, sys.maxsize, None, outlives=True)
+
+
+def plain(name: str) -> str:
+    """A folder's name without what would mean something to a shell."""
+    return re.sub(r"[^\w.-]", "-", name)
 
 
 def _threads(job: Job) -> dict[str, str | None]:
@@ -264,7 +296,7 @@ def batched(items: Sequence[Attendant], size: int) -> Iterator[Sequence[Attendan
 
 def _slurm_parameters(home: Path, settings: SlurmSettings) -> dict[str, Any]:
     wanted = {
-        "job_name": f"reclaim-{home.name}",
+        "job_name": f"reclaim-{plain(home.name)}",
         "time": settings.minutes,
         "partition": settings.partition,
         "account": settings.account,

@@ -52,6 +52,15 @@ def judge(place: Path, before: Stamp, verdict: Verdict, limit: float | None) -> 
     return told(place, Ended("failed", _crash(verdict), seconds=verdict.seconds))
 
 
+def pruned(place: Path, ended: Ended) -> Ended:
+    """Has the job's own result say why it was stopped, too."""
+    with suppress(ConfigError, OSError):
+        result = folder.read_result(place)
+        if result is not None:
+            folder.write_result(place, {**result, "error": f"pruned: {ended.error}"})
+    return told(place, ended)
+
+
 def told(place: Path, ended: Ended) -> Ended:
     """Writes into the job's own log what it could not write there itself."""
     with suppress(OSError), (place / "run.log").open("a", encoding="utf-8") as file:

@@ -14,6 +14,8 @@ from runner.errors import ConfigError, os_sentence
 
 NAME = "ledger.jsonl"
 NOT_RUN = "not run"
+TYPES = {"job": str, "event": str, "status": str, "error": str | None, "wrong": bool, "seconds": int | float}
+"""What a line may hold; one that holds anything else is passed over, as a torn one is."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,11 @@ class Entry:
         attempts: how often it was begun.
         ended: how the last attempt ended; None while it runs, or where nobody saw its end.
         handle: the launcher's name for the last attempt, such as the number of a cluster's job.
+        seconds: what all attempts took whose ends were seen.
     """
 
     attempts: int = 0
+    seconds: float = 0.0
     ended: Ended | None = None
     handle: str | None = None
 
@@ -72,11 +76,14 @@ class Ledger:
     def _take(self, line: bytes) -> None:
         try:
             said = json.loads(line)
+            if not all(isinstance(said[key], TYPES[key]) for key in TYPES if key in said):
+                return
             entry = self.entries.setdefault(str(said["job"]), Entry())
             if said["event"] == "begin":
                 entry.attempts, entry.ended, entry.handle = entry.attempts + 1, None, said["handle"]
             elif said["event"] == "end":
                 entry.ended = Ended(said["status"], said["error"], said["wrong"], said["seconds"])
+                entry.seconds += said["seconds"]
         except (ValueError, LookupError, TypeError):
             return
 

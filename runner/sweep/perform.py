@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner import folder
 from runner.signals import StopRequest
 from runner.sweep.conduct import Conduct
-from runner.sweep.engines import EXCHANGE
 from runner.sweep.ledger import Ended, Ledger
 from runner.sweep.plan import Job
 from runner.sweep.pool import Listed, Pool
@@ -47,18 +46,21 @@ def under_way(
         if rows is not None:
             rows.take_up(ledger)
         add = rows.add if rows is not None else lambda job, ended: None
-        pool = Pool(home, how.engine(home, stop), ledger, how.sweep, stop, how.limit, add, metric)
+        engine = how.engine(home, stop)
+        pool = Pool(home, engine, ledger, how.sweep, stop, how.limit, add, metric)
         log.info("%s", how.announced(jobs))
         log.info("folder: %s", home)
         yield Sweep(home, ledger, pool, stop)
         ledger.close()
-        with suppress(OSError):  # where jobs go on without us, it is not empty
-            (home / EXCHANGE).rmdir()
+        engine.close()
 
 
 def run_jobs(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
     """Runs those of the jobs that are not completed, and prints the table of all; returns the exit code."""
-    with under_way(home, how, Rows(home, jobs), len(jobs)) as sweep:
+    ledger = Ledger(home)
+    count = sum(ledger.state(job.name).status != "completed" for job in jobs)
+    ledger.close()
+    with under_way(home, how, Rows(home, jobs), count) as sweep:
         left = [job for job in jobs if sweep.ledger.state(job.name).status != "completed"]
         sweep.pool.run(Listed(sweep.pool.adopt(left)))
         states = print_table([job.name for job in jobs], sweep.ledger)

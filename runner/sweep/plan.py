@@ -12,8 +12,14 @@ from runner import atomic, folder
 from runner.compose import Composed, Composer, methods_path, parse
 from runner.errors import ConfigError, os_sentence
 from runner.identity import identity
+from runner.settings import flat
 
 NAME = folder.SWEEP
+TAKEN = (NAME, "ledger.jsonl", "search.db", "figures")
+"""Names in a sweep's folder that no job can have."""
+
+MOVABLE = ("data.", "outputs", "threads", "trainer.devices")
+"""Settings that a resumed job may have otherwise than its plan."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,34 @@ class Job:
         return cls(name, identity(composed), composed.config, composed.choices, composed.overrides)
 
     def prepare(self, home: Path) -> Path:
-        """Its folder below `home`, with its configuration; one that is there is left as it is."""
+        """Its folder below `home`, with its configuration.
+
+        What is damaged is written anew, or set aside; raises `ConfigError` if the folder is another job's.
+        """
         place = home / self.name
         try:
             place.mkdir(exist_ok=True)
+            if place.is_symlink():
+                raise ConfigError(f"{place} cannot be a job's folder: it is a link")
+            if not self._holds(place):
+                folder.write_config(place, self.config, self.choices, self.overrides)
+            _set_aside_damaged(place)
         except OSError as error:
             raise ConfigError(f"{place} cannot be a job's folder: {os_sentence(error)}") from error
-        if not (place / folder.CONFIG).is_file():
-            folder.write_config(place, self.config, self.choices, self.overrides)
         return place
+
+    def _holds(self, place: Path) -> bool:
+        """Whether the folder has this job's configuration; False where it has none that can be read."""
+        try:
+            config, choices, _ = folder.read_config(place)
+        except ConfigError:
+            return False
+        there, mine = {**flat(config), **choices}, {**flat(self.config), **self.choices}
+        for key in {**mine, **there}:
+            if there.get(key) != mine.get(key) and not key.startswith(MOVABLE):
+                said = f"its {key} is {there.get(key)}, not {mine.get(key)}"
+                raise ConfigError(f"{place} is the folder of another job: {said}")
+        return True
 
 
 @dataclass(frozen=True)
@@ -87,6 +112,14 @@ class Plan:
         atomic.write_json(home / NAME, {**head, "base": base, "jobs": jobs})
 
 
+def _set_aside_damaged(place: Path) -> None:
+    """A result that cannot be read says nothing; the job goes on from its checkpoint."""
+    try:
+        folder.read_result(place)
+    except ConfigError:
+        (place / folder.RESULT).rename(place / f"{folder.RESULT}.damaged")
+
+
 def is_sweep(home: Path) -> bool:
     """Whether `home` is the folder of a sweep."""
     return (home / NAME).is_file()
@@ -115,7 +148,7 @@ def read(home: Path) -> Plan:
 
 def _job(base: Mapping[str, Any], saved: Mapping[str, Any]) -> Job:
     name = str(saved["name"])
-    if not name or Path(name).name != name or name.startswith(".") or name in (NAME, "ledger.jsonl"):
+    if not name or Path(name).name != name or name.startswith(".") or name in TAKEN:
         raise ValueError(f"{name} is no name of a job")
     overrides = tuple(map(str, saved["overrides"]))
     return Job(name, str(saved["id"]), {**base, **saved["config"]}, dict(saved["choices"]), overrides)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from runner.errors import ConfigError
 from runner.signals import StopRequest
 from runner.sweep.engines import Engine
-from runner.sweep.judge import Stamp, judge, stamp, told
+from runner.sweep.judge import Stamp, judge, pruned, stamp
 from runner.sweep.ledger import Ended, Ledger
 from runner.sweep.plan import Job
 from runner.sweep.settings import SweepSettings
@@ -148,13 +149,19 @@ class Pool:
         jobs: list[Job] = []
         while len(self._running) + len(jobs) < self._engine.capacity and self._more(source):
             jobs.append(self._again.popleft())
-        if not jobs:
-            return
-        for job in jobs:
-            place = job.prepare(self._home)
-            self._running[job.name] = _Running(job, stamp(place))
-            self._tries[job.name] = self._tries.get(job.name, 0) + 1
-        self._begin(jobs, source)
+        ready = [job for job in jobs if self._prepared(job, source)]
+        if ready:
+            self._begin(ready, source)
+
+    def _prepared(self, job: Job, source: Source) -> bool:
+        """Makes the job's folder; what is in its way is that job's failure alone."""
+        self._tries[job.name] = self._tries.get(job.name, 0) + 1
+        try:
+            self._running[job.name] = _Running(job, stamp(job.prepare(self._home)))
+        except ConfigError as error:
+            self._end(source, _Running(job, None), Ended("failed", str(error), wrong=True))
+            return False
+        return True
 
     def _begin(self, jobs: list[Job], source: Source) -> None:
         if self._engine.capacity == 1:
@@ -173,7 +180,7 @@ class Pool:
     def _end(self, source: Source, running: _Running, ended: Ended) -> None:
         job = running.job
         if running.hopeless and ended.status == "stopped":
-            ended = told(self._home / job.name, Ended("pruned", running.hopeless, seconds=ended.seconds))
+            ended = pruned(self._home / job.name, Ended("pruned", running.hopeless, seconds=ended.seconds))
         elif ended.status == "stopped" and self._stop.number is None:
             ended = replace(ended, error="stopped by a signal from outside of the sweep")
         self._ledger.end(job.name, ended)

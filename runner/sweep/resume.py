@@ -34,16 +34,18 @@ def resume(home: Path, words: Sequence[str]) -> int:
         from runner.search.command import take_up
 
         return take_up(home, saved, said, data, lambda how: _refuse_saved_shell(how, words))
+    nodes = Composer(said, [Path(place) for place in saved.config_dirs]).compose().how
+    how = replace(Conduct.of(nodes, said, _composed(saved.jobs[0]).root, len(saved.jobs)), data=data)
+    _refuse_saved_shell(how, words)
     ledger = Ledger(home)
     left = [job for job in saved.jobs if ledger.state(job.name).status != "completed"]
     ledger.close()
     if not left:
         print(f"{home} is completed, {len(saved.jobs)} jobs; nothing to do")
         return 0
+    if len(left) < len(saved.jobs):
+        print(f"{len(saved.jobs) - len(left)} of {len(saved.jobs)} jobs are completed")
     _compare_code(left[0])
-    nodes = Composer(said, [Path(place) for place in saved.config_dirs]).compose().how
-    how = replace(Conduct.of(nodes, said, _composed(saved.jobs[0]).root, len(saved.jobs)), data=data)
-    _refuse_saved_shell(how, words)
     return run_jobs(home, saved.jobs, how)
 
 
@@ -60,8 +62,8 @@ def _refuse_others(words: Sequence[str]) -> None:
     for word in words:
         if not how_words([word]) and not word.startswith("data."):
             raise ConfigError(
-                f"{word} cannot be changed when a sweep is resumed; only how its jobs are run (launcher=, "
-                f"launcher.*, sweep.*) and where data lies (data.*) can"
+                f"{word} cannot be changed when a sweep is resumed; only how its jobs are made and run "
+                f"(sweeper.*, launcher=, launcher.*, sweep.*) and where data lies (data.*) can"
             )
 
 

@@ -89,6 +89,9 @@ class Stock:
     def stop(self, job: Job) -> None:
         """Has ended when `start` returns."""
 
+    def close(self) -> None:
+        """There is nothing to leave."""
+
 
 def _literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

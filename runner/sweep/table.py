@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.engine.progress import duration
-from runner.sweep.ledger import NOT_RUN, Ended, Ledger
+from runner.sweep.ledger import NOT_RUN, Ended, Entry, Ledger
 
 log = logging.getLogger("reclaim")
 STATUSES = ("completed", "pruned", "failed", "stopped", "not run")
@@ -30,7 +30,7 @@ def print_table(
     for name, state in zip(names, states, strict=True):
         if state.status == NOT_RUN and len(names) > MANY:  # their number says enough
             continue
-        rows.append((labels.get(name, name), *_cells(state, _tries(ledger, name), metric)))
+        rows.append((labels.get(name, name), *_cells(state, ledger.of(name), metric)))
     kept = [
         i
         for i, column in enumerate(COLUMNS)
@@ -45,9 +45,10 @@ def print_table(
     return states
 
 
-def _cells(ended: Ended, tries: int, metric: str | None) -> tuple[str, str, str, str, str]:
-    time = duration(ended.seconds) if ended.seconds >= 120 else f"{ended.seconds:.1f} s"
-    return ended.status, str(tries), metric_of(ended.metrics, metric), time, ended.error or ""
+def _cells(ended: Ended, entry: Entry, metric: str | None) -> tuple[str, str, str, str, str]:
+    seconds = max(ended.seconds, entry.seconds)  # of all tries
+    time = duration(seconds) if seconds >= 120 else f"{seconds:.1f} s"
+    return ended.status, str(entry.attempts), metric_of(ended.metrics, metric), time, ended.error or ""
 
 
 def _tries(ledger: Ledger, name: str) -> int:

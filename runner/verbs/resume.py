@@ -20,8 +20,12 @@ Goes on with the run in DIR from its last checkpoint. A completed run is left as
 Where data lies and how many workers decode it may be changed (data.*); nothing else may.
 
 Where DIR is the folder of a sweep, runs those of its jobs that are missing, failed or were interrupted; how
-they are run may be changed too (launcher=NAME, launcher.*, sweep.*).
+they are run may be changed too (launcher=NAME, launcher.*, sweep.*), and the number of a search's trials
+(sweeper.trials=N).
 """
+
+
+PATTERNS = ("*/sweep.json", "*/config.yaml", "*/*/sweep.json", "*/*/config.yaml")
 
 
 def main(words: list[str]) -> int:
@@ -32,6 +36,9 @@ def main(words: list[str]) -> int:
     place = Path(words[0]).expanduser()
     if not place.is_dir():
         raise ConfigError(f"run resume {place}: there is no such folder")
+    folders = [word for word in words[1:] if "=" not in word]
+    if folders:
+        raise ConfigError(f"run resume takes one folder; {folders[0]} is another word")
     if is_sweep(place):
         from runner.sweep.resume import resume
 
@@ -48,9 +55,7 @@ def main(words: list[str]) -> int:
 
 
 def _refuse_many(place: Path) -> None:
-    found = sorted(
-        path.parent for pattern in ("*/sweep.json", "*/config.yaml") for path in place.glob(pattern)
-    )
+    found = sorted(path.parent for pattern in PATTERNS for path in place.glob(pattern))
     if found and not (place / folder.CONFIG).is_file():
         raise ConfigError(f"{place} is no run and no sweep; name one that it holds, such as {found[-1]}")
 

@@ -104,7 +104,7 @@ def test_every_kind_of_stage_can_be_shared(method: str, run: Run, tmp_path: Path
             assert other[name] == pytest.approx(entry[name], rel=2e-4, abs=1e-5), (name, entry["step"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(
     number: int, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -114,10 +114,10 @@ def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(
     wait_for(lambda: any(len(p.read_bytes()) > 1000 for p in tmp_path.glob("cut/*/*/metrics.jsonl")))
     os.kill(process.pid, number)
     process.communicate(timeout=60)
-    assert process.returncode == (143 if number == signal.SIGTERM else -9)
+    assert process.returncode == (130 if number == signal.SIGINT else -9)
     cut = the_run(tmp_path / "cut")
     wait_for(lambda: not processes_about(cut), 20)
-    if number == signal.SIGTERM:
+    if number == signal.SIGINT:
         assert json.loads((cut / "result.json").read_text())["status"] == "stopped"
     done = run("resume", str(cut))
     assert done.returncode == 0, done.stdout + done.stderr

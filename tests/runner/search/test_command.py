@@ -76,6 +76,20 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
     more = run("resume", str(home), "sweeper.trials=6", "launcher=local")
     assert "6 of 6 trials" in more.stdout
     assert len(set(tried(home))) == 6
+    assert cli.main(["resume", str(home), "launcher=local"]) == 0, "six trials hold from now on"
+    assert len(begun(home)) == 6
+
+
+def test_a_metric_that_no_trial_has_ends_the_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sweeper.trials=4", "sweeper.metric=validation/nat", "sweeper.direction=minimize"]
+    assert cli.main([*TOY, *words, "launcher=local", f"outputs={tmp_path}"]) == 1
+    said = capsys.readouterr()
+    assert (
+        "came to no validation/nat, so the search ends; did you mean validation/nats?" in said.out + said.err
+    )
+    assert len(begun(the_sweep(tmp_path))) == 1
 
 
 @pytest.mark.slow

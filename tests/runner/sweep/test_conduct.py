@@ -117,6 +117,7 @@ def test_hydras_name_for_a_choice_is_understood() -> None:
         (["launcher=process"], "add -m"),
         (["sweep.retries=1"], "add -m"),
         (["-m", "launcher=slurm", "seed=1,2"], "no srun was found"),
+        (["-m", "seed=1,2,1"], "two jobs are the same, seed=1"),
     ],
 )
 def test_what_is_said_wrongly_is_a_sentence(
@@ -140,13 +141,13 @@ def test_slurm_settings_hold_what_the_yaml_says() -> None:
 
 
 def test_the_files_that_are_unpickled_are_ours_alone(tmp_path: Path) -> None:
-    place = exchange(tmp_path)
+    place = exchange(tmp_path / "x")
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     place.chmod(0o755)
     with pytest.raises(ConfigError, match="can be read by others"):
-        exchange(tmp_path)
+        exchange(place)
     place.chmod(0o700)
     os.rename(place, tmp_path / "elsewhere")
     place.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="can be read by others"):
-        exchange(tmp_path)
+        exchange(place)

@@ -136,6 +136,7 @@ def test_a_hopeless_job_is_stopped_and_counts_as_pruned(tmp_path: Path) -> None:
         "a": "completed", "b": "pruned", "c": "completed",
     }  # fmt: skip
     assert "pruned: worse than others" in (tmp_path / "b" / "run.log").read_text()
+    assert folder.read_result(tmp_path / "b")["error"] == "pruned: worse than others"  # type: ignore[index]
     assert Ledger(tmp_path).state("a").seconds == 2.5, "with its start-up, as of those that failed"
 
 
@@ -169,6 +170,7 @@ def test_the_ledger_survives_a_torn_line_and_a_result_counts_for_more(tmp_path: 
     assert Ledger(tmp_path).state("b").error == "y", "the torn line is not joined to the next"
     write(tmp_path / "b")
     assert Ledger(tmp_path).state("b").status == "completed"
+    assert Ledger(tmp_path).of("b").seconds == 1.0
 
 
 @pytest.mark.parametrize(
@@ -218,6 +220,43 @@ def test_what_is_lost_is_run_again_and_what_is_damaged_is_one_jobs_affair(tmp_pa
     assert ledger.state("b").status == "failed"
     assert "is damaged" in str(ledger.state("b").error)
     assert ledger.state("c").metrics == {"test/y": 1.0}
+
+
+def test_a_folder_of_another_job_is_that_jobs_failure(tmp_path: Path) -> None:
+    one = job("a")
+    folder.write_config(tmp_path_of(tmp_path, "a"), {**one.config, "seed": 99}, one.choices, one.overrides)
+    (tmp_path / "b").write_text("in the way")
+    states = run_pool(tmp_path, Pretended(tmp_path, 1), "abc")
+    assert "is the folder of another job: its seed is 99, not 1" in str(states["a"].error)
+    assert "cannot be a job's folder" in str(states["b"].error)
+    assert states["c"].status == "completed"
+
+
+def tmp_path_of(home: Path, name: str) -> Path:
+    (home / name).mkdir()
+    return home / name
+
+
+def test_what_is_damaged_in_a_folder_is_mended(tmp_path: Path) -> None:
+    for name in "ab":
+        job(name).prepare(tmp_path)
+    (tmp_path / "a" / "config.yaml").write_text("")
+    (tmp_path / "b" / "result.json").write_text("{}")
+    states = run_pool(tmp_path, Pretended(tmp_path, 1), "ab")
+    assert {state.status for state in states.values()} == {"completed"}
+    assert folder.read_config(tmp_path / "a")[0]["seed"] == 1
+    assert (tmp_path / "b" / "result.json.damaged").read_text() == "{}"
+
+
+def test_a_line_of_other_types_is_passed_over(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.begin("a", "17")
+    ledger.end("a", Ended("failed", "x", seconds=2.0))
+    with (tmp_path / "ledger.jsonl").open("a") as file:
+        file.write(
+            '{"job": "a", "event": "end", "status": "failed", "error": 3, "wrong": false, "seconds": "y"}\n'
+        )
+    assert Ledger(tmp_path).state("a") == Ended("failed", "x", seconds=2.0)
 
 
 def test_a_refusal_is_the_jobs_error_and_is_not_tried_again(tmp_path: Path) -> None:
@@ -275,6 +314,16 @@ def test_a_damaged_plan_is_a_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / plan.NAME).write_text(text)
     with pytest.raises(ConfigError, match="is damaged"):
         plan.read(tmp_path)
+
+
+def test_a_linked_folder_of_a_job_is_none(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "job").mkdir(parents=True)
+    (tmp_path / "a").symlink_to(tmp_path / "sub" / "job")
+    assert "is a link" in str(run_pool(tmp_path, Pretended(tmp_path, 1), "a")["a"].error)
+    (tmp_path / "sweep.json").write_text("{}")
+    for place in (tmp_path / "a", tmp_path / "sub" / "job"):
+        with pytest.raises(ValueError, match="is not where a method of yours would lie"):
+            folder.refuse_code_within(place, [str(tmp_path / "toys")])
 
 
 @pytest.mark.parametrize("where", ["words", "base", "relative"])

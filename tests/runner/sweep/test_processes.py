@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from runner import cli
 from tests.runner.conftest import Run
 from tests.runner.toys.runs import TOYS
 
@@ -84,6 +85,8 @@ def test_what_fails_is_named_and_a_resume_runs_just_that(run: Run, tmp_path: Pat
     assert all("going on after step 8" in (home / n / "run.log").read_text() for n in failed)
 
     assert run("resume", str(home)).stdout.endswith("is completed, 8 jobs; nothing to do\n")
+    assert cli.main(["resume", str(home), "launcher=proces"]) == 2, "words are looked at all the same"
+    assert cli.main(["resume", str(home), str(home)]) == 2, "one folder at a time"
 
 
 def start(environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
@@ -123,6 +126,7 @@ def test_a_killed_sweep_goes_on_and_runs_each_job_to_its_end_once(
     done = run("resume", str(home))
     assert done.returncode == 0, done.stdout + done.stderr
     assert ran_to_the_end(home) == {f"seed={seed}": 1 for seed in range(1, 6)}
+    assert not (home / ".exchange").exists(), "what the killed one left is gone"
     assert sum(begun(home).values()) > 5, "some were begun again"
 
 

@@ -64,13 +64,14 @@ def test_the_script_says_what_was_asked_for(
         "job-name": f"reclaim-{home.name}",
     }  # fmt: skip
     assert {name: options.get(name) for name in wanted} == wanted
-    assert Path(options["output"]).parent == home / ".exchange"
+    place = Path(cluster["HOME"]) / ".cache" / "reclaim" / "exchange" / home.name
+    assert Path(options["output"]).parent == place, "what is unpickled is not where a sweep comes from"
     text = next((tmp_path / "state").glob("*.sh")).read_text()
     assert "\nmodule load cuda\n" in text
     assert "srun" in text
     assert text.index("module load") < text.index("srun")
     assert ran_to_the_end(home) == {"seed=1": 1, "seed=2": 1}
-    assert not list((home / ".exchange").glob("*.pkl")), "what was pickled is gone"
+    assert not list(place.glob("*.pkl")), "what was pickled is gone"
     (home / "seed=1" / "result.json").unlink()
     monkeypatch.setenv("PATH", cluster["PATH"])
     assert cli.main(["resume", str(home)]) == 2, "a folder may come from somebody else"
@@ -89,7 +90,7 @@ def test_a_preempted_job_goes_on_in_its_folder(run: Run, cluster: dict[str, str]
     assert f"scontrol requeue {pid.stem}" in (state / "calls.txt").read_text()
     assert (state / "calls.txt").read_text().count("sbatch") == 1
     home = the_sweep(tmp_path / "out")
-    assert sorted(path.name for path in home.iterdir() if path.is_dir()) == [".exchange", "seed=1", "seed=2"]
+    assert sorted(path.name for path in home.iterdir() if path.is_dir()) == ["seed=1", "seed=2"]
     assert "going on after step" in (home / "seed=1" / "run.log").read_text()
     assert ran_to_the_end(home) == {"seed=1": 1, "seed=2": 1}
 
