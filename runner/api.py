@@ -47,7 +47,7 @@ class MethodEntry:
         tasks: what `task=` offers; the runner itself does `train` and `evaluate`.
         checks: name to `"module:function"` of what the method claims exactly, such as an identity; done by
             `task=check/NAME`, which trains nothing. The function takes the method's config and `Inputs`
-            and returns metrics; see `docs/claims.md`.
+            and returns metrics; see `docs/retest.md`.
         provides: artifact kind to the stage that makes it, for other methods.
         metrics: names of what it logs and reports, as patterns such as `test/*`; with them, a claim about a
             metric that does not exist is refused before anything runs.

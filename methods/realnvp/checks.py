@@ -5,8 +5,10 @@ Each check is `task=check/NAME`; the claims in `conf/claim/realnvp/` name them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -152,3 +154,83 @@ def _input_of(layer: Coupling) -> Tensor:
 
 def _images(count: int) -> Tensor:
     return torch.randn(count, *SHAPE, dtype=torch.float64)
+
+
+def factoring_out(config: RealNVPConfig, inputs: Inputs) -> Metrics:
+    """What it costs to keep all variables to the end instead of factoring half of them out at each scale: the
+    ratios of seconds, of bytes that are kept for the backward pass, and of parameters (section 3.6)."""
+    cost = {}
+    for factor_out in (True, False):
+        flow = RealNVP(inputs.data.shape, replace(config, factor_out=factor_out)).to(inputs.device)
+        y = torch.randn(inputs.batch_size, *inputs.data.shape, device=inputs.device)
+        parameters = sum(parameter.numel() for parameter in flow.parameters())
+        cost[factor_out] = (seconds(partial(step, flow, y)), saved_bytes(flow, y), parameters)
+    names = ("time", "memory", "parameter")
+    return {f"check/{n}_ratio": off / on for n, off, on in zip(names, cost[False], cost[True], strict=True)}
+
+
+@torch.no_grad()
+def sampling_time(config: RealNVPConfig, inputs: Inputs) -> Metrics:
+    """How much longer a batch of samples takes than the likelihoods of a batch (section 3.3)."""
+    flow = RealNVP(inputs.data.shape, config).to(inputs.device).eval()
+    y = torch.randn(inputs.batch_size, *inputs.data.shape, device=inputs.device)
+    there, back = seconds(lambda: flow(y)), seconds(lambda: flow.inverse(y))
+    return {"check/inverse_ratio": back / there, "check/seconds_per_image": back / len(y)}
+
+
+def step(flow: nn.Module, y: Tensor) -> None:
+    """A forward and a backward pass."""
+    z, log_det = flow(y)
+    (0.5 * z.square().sum() - log_det.sum()).backward()
+
+
+def seconds(call: Callable[[], object], repeats: int = 7) -> float:
+    """The shortest of some calls, after one that does not count."""
+    found = []
+    for _ in range(repeats + 1):
+        _wait()
+        began = time.perf_counter()
+        call()
+        _wait()
+        found.append(time.perf_counter() - began)
+    return min(found[1:])
+
+
+def saved_bytes(flow: nn.Module, y: Tensor) -> int:
+    """The most bytes of tensors, parameters aside, that wait for the backward pass at any time of a step."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in flow.parameters()}
+    held: dict[int, int] = {}
+    peak = 0
+
+    class Held:
+        """Counts a storage while it is waited for; several tensors may share one."""
+
+        def __init__(self, tensor: Tensor) -> None:
+            storage = tensor.untyped_storage()
+            self.tensor, self.key, self.size = tensor, storage.data_ptr(), storage.nbytes()
+            if self.key not in own:
+                held[self.key] = held.get(self.key, 0) + 1
+                sizes[self.key] = self.size
+
+        def __del__(self) -> None:
+            if self.key in held:
+                held[self.key] -= 1
+                if not held[self.key]:
+                    del held[self.key], sizes[self.key]
+
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Held:
+        nonlocal peak
+        one = Held(tensor)
+        peak = max(peak, sum(sizes.values()))
+        return one
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one.tensor):
+        step(flow, y)
+    return peak
+
+
+def _wait() -> None:
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()

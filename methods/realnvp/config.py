@@ -7,6 +7,25 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class CompleteConfig:
+    """`task=complete`: hidden pixels are filled in by climbing the density."""
+
+    hidden: Literal["right", "left", "top", "bottom"] = field(metadata={"help": "half that is hidden"})
+    images: int = field(metadata={"help": "test images", "min": 1, "max": 65536})
+    steps: int = field(metadata={"help": "steps of Adam, or of Langevin", "min": 1})
+    rate: float = field(metadata={"help": "Adam's learning rate, or Langevin's step size", "above": 0})
+    starts: tuple[Literal["mean", "sample", "neighbour"], ...] = field(
+        metadata={"help": "where to begin; the likeliest end counts"}
+    )
+    space: Literal["logit", "pixel"] = field(metadata={"help": "space in which the density is meant"})
+    langevin: bool = field(metadata={"help": "sample by Langevin steps instead of climbing"})
+
+    def __post_init__(self) -> None:
+        if not self.starts:
+            raise ValueError("method.complete.starts must name one start or more")
+
+
+@dataclass(frozen=True)
 class RealNVPConfig:
     """Architecture, objective and optimiser of Real NVP (Dinh, Sohl-Dickstein and Bengio, 2017).
 
@@ -69,6 +88,11 @@ class RealNVPConfig:
         metadata={"help": "standard deviations of the prior in the temperature grid"}
     )
 
+    complete: CompleteConfig = field(metadata={"help": "task=complete"})
+    look_images: int = field(
+        metadata={"help": "test images of task=interpolate and task=compress", "min": 2, "max": 65536}
+    )
+
     def __post_init__(self) -> None:
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"method.betas must be two numbers in [0, 1), not {list(self.betas)}")
@@ -76,3 +100,18 @@ class RealNVPConfig:
             raise ValueError("method.temperatures must be one or more numbers of at least 0")
         if self.tf_compat and self.flow_bn == "none":
             raise ValueError("method.tf_compat=true concerns flow batch norm, but method.flow_bn=none")
+
+
+@dataclass(frozen=True)
+class PixelCNNConfig:
+    """A model of integer pixels: a small PixelCNN, or pixels by themselves."""
+
+    model: Literal["pixelcnn", "pixelwise"] = field(
+        metadata={"help": "pixels given those before them, or each pixel by itself"}
+    )
+    width: int = field(metadata={"help": "feature maps", "min": 2, "max": 4096})
+    blocks: int = field(metadata={"help": "residual blocks", "min": 0, "max": 1000})
+    dropout: float = field(metadata={"help": "dropout inside the blocks", "min": 0, "below": 1})
+    lr: float = field(metadata={"help": "learning rate of Adam", "above": 0})
+    schedule: Literal["constant", "cosine"] = field(metadata={"help": "course of the learning rate"})
+    samples: int = field(metadata={"help": "images of task=sample", "min": 1, "max": 65536})

@@ -53,14 +53,15 @@ class Logit:
 
     def inverse(self, y: Tensor) -> Tensor:
         """The uint8 images in `[0, levels)` whose cells hold `y`; values outside are clipped."""
-        v = (self._fraction(y) * self.levels).floor()
+        v = (self.fraction(y) * self.levels).floor()
         return v.clamp(0, self.levels - 1).to(torch.uint8)
 
     def clipped(self, y: Tensor) -> Tensor:
         """Share of the entries `[B]` of each image that `inverse` has to clip."""
-        w = self._fraction(y)
+        w = self.fraction(y)
         return ((w < 0) | (w >= 1)).flatten(1).double().mean(dim=1)
 
-    def _fraction(self, y: Tensor) -> Tensor:
+    def fraction(self, y: Tensor) -> Tensor:
+        """The dequantised pixels of `y`, in [0, 1) where they are within the grey levels."""
         p = y if self.variant == "none" else torch.sigmoid(y)
         return (p - self.offset) / self.slope

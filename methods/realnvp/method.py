@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -16,8 +18,10 @@ from datasets.types import ImageBatch, Images, ImageSplit, Shuffle
 from methods.common.pictures import grid
 from methods.common.schedules import learning_rate
 from methods.realnvp.baselines import PixelHistogram, uniform_bits_per_dim
+from methods.realnvp.completion import Completer, completed
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.density import LogLikelihood, bits_per_dim, importance_bound, log_likelihood
+from methods.realnvp.latent import between, compressed, manifold
 from methods.realnvp.logit import Logit
 from methods.realnvp.multiscale import RealNVP, first_nonfinite
 from methods.realnvp.penalty import scale_penalty
@@ -25,6 +29,9 @@ from methods.realnvp.recalibrate import recalibrated
 from runner.api import Inputs, Method, Metrics, Picture, Stage, TrainStage, Update, Work
 
 HISTOGRAM_IMAGES = 50_000
+TRAIN_IMAGES = 4096
+"""Training images for the mean and the nearest neighbours of a completion."""
+
 SIDE = 64
 
 
@@ -214,21 +221,63 @@ class DensityStage(TrainStage):
         rows = [y] + [self.flow.inverse(z * (scale >= s))[0] for s in range(self.config.n_scale)]
         return self._picture(torch.cat(rows), len(y))
 
-    @torch.no_grad()
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
-        """`task=sample`: writes `figures/samples.npy` (uint8 `[N, C, H, W]`) and `figures/samples.png`.
+        """`task=sample`, `complete`, `interpolate` and `compress`; each draws pictures into `figures/`.
 
-        Returns `sample/clipped`, the share of pixels that lay outside of the grey levels and were clipped.
+        `sample` also writes `figures/samples.npy` (uint8 `[N, C, H, W]`), and returns the share of pixels
+        that lay outside of the grey levels and were clipped.
         """
         generator = torch.Generator(self.inputs.device).manual_seed(inputs.seed)
-        with self._evaluating(generator):
-            y = self.flow.sample(self._normal(self.config.samples, generator))
-        place = work.dir / "figures"
-        place.mkdir(exist_ok=True)
+        perform = {"sample": self._sample, "complete": self._complete}.get(task, self._look)
+        (work.dir / "figures").mkdir(exist_ok=True)
+        with torch.no_grad(), self._evaluating(generator):
+            return perform(task, work.dir / "figures", generator)
+
+    def _sample(self, task: str, place: Path, generator: torch.Generator) -> Metrics:
+        began = time.perf_counter()
+        y = self.flow.sample(self._normal(self.config.samples, generator))
+        seconds = (time.perf_counter() - began) / len(y)
         numpy.save(place / "samples.npy", self.logit.inverse(y).cpu().numpy(), allow_pickle=False)
-        picture = self._picture(y, max(1, round(self.config.samples**0.5)))
-        Image.fromarray(picture.numpy()).save(place / "samples.png")
-        return {"sample/clipped": self.logit.clipped(y).mean()}
+        self._save(place / "samples.png", y, max(1, round(self.config.samples**0.5)))
+        return {"sample/clipped": self.logit.clipped(y).mean().item(), "sample/seconds_per_image": seconds}
+
+    def _complete(self, task: str, place: Path, generator: torch.Generator) -> Metrics:
+        """Rows of the picture: truth, completion, hidden half filled with the mean image."""
+        frozen = [p for p in self.flow.parameters() if p.requires_grad]
+        train = next(self.inputs.batches(self.data.train.plain, TRAIN_IMAGES)).images
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        try:
+            with torch.enable_grad():
+                completer = Completer(self.flow, self.logit, self.config.complete)
+                images = self._test_images(self.config.complete.images)
+                found, pictures = completed(completer, images, train, generator)
+        finally:
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+        self._save(place / "completions.png", pictures[:, :16].flatten(0, 1), min(16, len(images)))
+        return found
+
+    def _look(self, task: str, place: Path, generator: torch.Generator) -> Metrics:
+        images = self._test_images(self.config.look_images)
+        noise = self._uniform(images, generator)
+        if task == "compress":
+            found, pictures = compressed(self.flow, self.logit, images, noise, generator)
+            rows = [self.logit(images, noise)[0], *pictures]
+            self._save(place / "compressed.png", torch.cat([row[:16] for row in rows]), min(16, len(images)))
+            return found
+        corners = self.logit(images[:4], noise[:4])[0]
+        if len(corners) == 4:
+            self._save(place / "manifold.png", manifold(self.flow, corners), 8)
+        even = len(images) // 2 * 2
+        return between(self.flow, self.logit, images[:even], noise[:even])
+
+    def _test_images(self, count: int) -> Tensor:
+        images: Tensor = next(self.inputs.batches(self.data.test, min(count, len(self.data.test)))).images
+        return images
+
+    def _save(self, path: Path, y: Tensor, columns: int) -> None:
+        Image.fromarray(self._picture(y, columns).numpy()).save(path)
 
     def diagnose(self, batch: ImageBatch) -> str | None:
         """Name of the first coupling whose output is not finite for `batch`."""

@@ -144,8 +144,12 @@ def _kept_in(out: Path | None, found: Found) -> Found:
 
 
 def _needs(plans: Sequence[Plan]) -> list[Need]:
-    """The runs of all claims, each once."""
-    return list({need.name: need for plan in plans for need in plan.needs.values()}.values())
+    """The runs of all claims, each once; alone if one of the claims wants it so."""
+    found: dict[str, Need] = {}
+    for need in [need for plan in plans for need in plan.needs.values()]:
+        if need.name not in found or need.alone:
+            found[need.name] = need
+    return list(found.values())
 
 
 def conclude(claims: Sequence[tuple[Plan, Found]], asked: Asked, home: Path) -> int:

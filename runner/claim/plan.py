@@ -85,12 +85,15 @@ def plan_of(claim: Claim, composer: Composer, words: Sequence[str]) -> Plan:
 def _planned(claim: Claim, composer: Composer, words: Sequence[str]) -> Plan:
     common = [ONE_THREAD, *claim.words, *words]
     needs: dict[tuple[str, int], Need] = {}
+    measured = {getattr(one, key, None) for one in claim.expectations for key in ("arm", "than", "to")}
     for name, arm in sorted(claim.arms.items(), key=lambda item: item[1].of is not None):
         for label, own in _expanded(name, arm):
             for seed in claim.seeds:
                 parent = needs[arm.of, seed] if arm.of is not None else None
                 title = f"{claim.name}, {label}, seed {seed}"
-                needs[label, seed] = _need(composer, common, own, seed, parent, claim.alone, title)
+                needs[label, seed] = _need(
+                    composer, common, own, seed, parent, claim.alone and name in measured, title
+                )
     _refuse_metrics(claim, needs)
     _refuse_same(claim, needs)
     return Plan(claim, needs)

@@ -84,7 +84,9 @@ class _File:
     seeds: tuple[int, ...] = field(default=(1, 2, 3), metadata={"help": "seeds of every arm", "min": 0})
     paper: tuple[Published, ...] = field(default=(), metadata={"help": "published numbers"})
     budgets: dict[str, Level] = field(default_factory=dict, metadata={"help": "smoke, quick and full"})
-    alone: bool = field(default=False, metadata={"help": "whether nothing else may run meanwhile"})
+    alone: bool = field(
+        default=False, metadata={"help": "whether nothing else may run beside what is measured"}
+    )
     notes: str | None = field(default=None, metadata={"help": "what was tuned, and what to know"})
 
     def __post_init__(self) -> None:

@@ -9,8 +9,9 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from methods.realnvp.config import RealNVPConfig
+from methods.realnvp.config import CompleteConfig, RealNVPConfig
 from methods.realnvp.multiscale import RealNVP
+from runner.schema import build
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -21,6 +22,7 @@ def config(**changes: Any) -> RealNVPConfig:
     node.pop("defaults")
     small = {"n_scale": 2, "blocks": 1, "width": 4, "lr": 1e-3, "eps": 1e-8, "l2": 5e-5}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    values["complete"] = build(CompleteConfig, node["complete"], "method.complete", "realnvp.yaml")
     return RealNVPConfig(**{**values, **small, **changes})
 
 
