@@ -58,6 +58,11 @@ class RealNVPConfig:
     tf_compat: bool = field(
         metadata={"help": "flow_bn moments over all positions of a checkerboard, as in the authors' code"}
     )
+    condition: Literal["none", "class", "half", "half_unseen"] = field(
+        metadata={
+            "help": "what the flow is told: nothing, the class, or the left half of which it models the right"
+        }
+    )
     logit: Literal["symmetric", "paper", "none"] = field(
         metadata={"help": "map from pixels to the real line"}
     )

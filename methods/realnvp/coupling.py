@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.realnvp.flow_norm import FlowNorm
@@ -40,12 +41,25 @@ class Coupling(nn.Module):
         self.norm = norm
 
     @abstractmethod
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, C, H, W]` to the same shape and the log-determinant `[B]`."""
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """`[B, C, H, W]` to the same shape and the log-determinant `[B]`.
+
+        `context` `[B, K, H', W']`, what the networks are told besides, is averaged to the size of `x`.
+        """
 
     @abstractmethod
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo `forward` in evaluation mode; returns x and the log-determinant `[B]` of the inverse."""
+
+    def _raw(self, kept: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
+        """What the network says of the kept half."""
+        inputs = [kept] if mask is None else [kept, mask]
+        if context is None:
+            raw: Tensor = self.net(*inputs)
+            return raw
+        height, width = kept.shape[-2:]
+        raw = self.net(*inputs, context=F.adaptive_avg_pool2d(context, (height, width)))
+        return raw
 
     def _scale_shift(self, raw: Tensor, free: Tensor | None = None) -> tuple[Tensor | None, Tensor]:
         """Log-scale (None if additive) and translation, both 0 where `free` is 0."""
@@ -105,13 +119,13 @@ class CheckerboardCoupling(Coupling):
             return self._mask
         return checkerboard(x.shape[-2], x.shape[-1], self.invert).to(x)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         mask = self.mask(x)
-        return self._encode(x, self.net(x * mask, mask), 1 - mask)
+        return self._encode(x, self._raw(x * mask, mask, context), 1 - mask)
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         mask = self.mask(y)
-        return self._decode(y, self.net(y * mask, mask), 1 - mask)
+        return self._decode(y, self._raw(y * mask, mask, context), 1 - mask)
 
 
 class ChannelCoupling(Coupling):
@@ -130,14 +144,14 @@ class ChannelCoupling(Coupling):
         super().__init__(net, channels // 2, affine, scale_init, norm)
         self.invert = invert
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept, changed = self._split(x)
-        changed, log_det = self._encode(changed, self.net(kept))
+        changed, log_det = self._encode(changed, self._raw(kept, None, context))
         return self._join(kept, changed), log_det
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept, changed = self._split(y)
-        changed, log_det = self._decode(changed, self.net(kept))
+        changed, log_det = self._decode(changed, self._raw(kept, None, context))
         return self._join(kept, changed), log_det
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,10 +36,15 @@ def standard_normal(z: Tensor) -> Tensor:
     return -0.5 * (z * z).sum(dim=1) - 0.5 * math.log(2 * math.pi) * z.shape[1]
 
 
-def log_likelihood(flow: RealNVP, logit: Logit, images: Tensor, noise: Tensor) -> LogLikelihood:
-    """Log-likelihood of `images` (integers `[B, C, H, W]`) dequantised with `noise` (uniform in [0, 1))."""
+def log_likelihood(
+    flow: RealNVP, logit: Logit, images: Tensor, noise: Tensor, context: Tensor | None = None
+) -> LogLikelihood:
+    """Log-likelihood of `images` (integers `[B, C, H, W]`) dequantised with `noise` (uniform in [0, 1)).
+
+    `context` is what the flow is told besides, if it is told anything.
+    """
     y, preprocess = logit(images, noise)
-    z, log_det = flow(y)
+    z, log_det = flow(y) if context is None else flow(y, context)
     prior = standard_normal(z)
     return LogLikelihood(prior + log_det + preprocess, prior, log_det, preprocess)
 
@@ -49,11 +54,13 @@ def bits_per_dim(log_likelihood: Tensor, dimensions: int) -> Tensor:
     return -log_likelihood / (dimensions * math.log(2))
 
 
-def importance_bound(flow: RealNVP, logit: Logit, images: Tensor, noises: Iterable[Tensor]) -> Tensor:
+def importance_bound(
+    flow: RealNVP, logit: Logit, images: Tensor, noises: Iterable[Tensor], context: Tensor | None = None
+) -> Tensor:
     """The K-sample bound `[B]` (nats) on log P(v), `log 1/K sum_k p(v + u_k)`; one `noise` per sample.
 
     On average it does not fall as K grows, and K = 1 is what the paper reports (Burda et al., 2016, theorem
     1).
     """
-    samples = torch.stack([log_likelihood(flow, logit, images, noise).total for noise in noises])
+    samples = torch.stack([log_likelihood(flow, logit, images, noise, context).total for noise in noises])
     return torch.logsumexp(samples, dim=0) - math.log(len(samples))

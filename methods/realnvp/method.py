@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from datasets.types import ImageBatch, Images, ImageSplit, Shuffle
+from datasets.types import DataError, ImageBatch, Images, ImageSplit, Shuffle
 from methods.common.pictures import grid
 from methods.common.schedules import learning_rate
 from methods.realnvp.baselines import PixelHistogram, uniform_bits_per_dim
 from methods.realnvp.completion import Completer, completed
+from methods.realnvp.condition import Condition
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.density import LogLikelihood, bits_per_dim, importance_bound, log_likelihood
 from methods.realnvp.latent import between, compressed, manifold
@@ -57,9 +58,11 @@ class DensityStage(TrainStage):
     def build(self, inputs: Inputs) -> None:
         data: Images = inputs.data
         config, self.inputs, self.data = self.config, inputs, data
-        self.dimensions = data.shape[0] * data.shape[1] * data.shape[2]
+        self.condition = Condition(config.condition, data)
+        self.shape = self.condition.shape
+        self.dimensions = self.shape[0] * self.shape[1] * self.shape[2]
         self.logit = Logit(data.levels, config.logit)
-        self.flow = RealNVP(data.shape, config).to(inputs.device)
+        self.flow = RealNVP(self.shape, config, self.condition.channels).to(inputs.device)
         self.optimizer = torch.optim.Adam(
             self.flow.parameters(),
             lr=config.lr,
@@ -87,8 +90,9 @@ class DensityStage(TrainStage):
 
     def loss(self, batch: ImageBatch) -> tuple[Tensor, Metrics]:
         """Mean negative log-likelihood in nats per image plus the penalty on scales, and the parts to log."""
-        noise = torch.rand(batch.images.shape, device=batch.images.device)
-        parts = log_likelihood(self.flow, self.logit, batch.images, noise)
+        images, context = self.condition(batch)
+        noise = torch.rand(images.shape, device=images.device)
+        parts = log_likelihood(self.flow, self.logit, images, noise, context)
         loss = -parts.total.mean()
         if self.config.l2:
             loss = loss + self.config.l2 * scale_penalty(self.flow)
@@ -114,7 +118,7 @@ class DensityStage(TrainStage):
                 if batch is None:  # another process sees to it; its noise is drawn all the same
                     deque(draws, maxlen=0)
                     continue
-                for name, value in self._measure(batch.images, draws, histogram).items():
+                for name, value in self._measure(*self.condition(batch), draws, histogram).items():
                     sums[name] = sums.get(name, 0.0) + value.double().sum().item()
             totals = self.inputs.total(sums)
             means = {f"{split}/{name}": total / len(part) for name, total in totals.items()}
@@ -125,15 +129,15 @@ class DensityStage(TrainStage):
 
     def _draws(self, count: int, noise: torch.Generator) -> Iterator[Tensor]:
         """Dequantisation noise for `count` images: one draw, then those of the importance bound if any."""
-        samples, shape = self.config.eval_dequant_samples, (count, *self.data.shape)
+        samples, shape = self.config.eval_dequant_samples, (count, *self.shape)
         for _ in range(1 + (samples if samples > 1 else 0)):  # with one, the bound is the estimate itself
             yield torch.rand(shape, generator=noise, device=self.inputs.device)
 
     def _measure(
-        self, images: Tensor, draws: Iterator[Tensor], histogram: PixelHistogram
+        self, images: Tensor, context: Tensor | None, draws: Iterator[Tensor], histogram: PixelHistogram
     ) -> dict[str, Tensor]:
         """Per-image figures `[B]` under the names that they are reported by."""
-        parts = log_likelihood(self.flow, self.logit, images, next(draws))
+        parts = log_likelihood(self.flow, self.logit, images, next(draws), context)
         found = {
             "bits_per_dim": bits_per_dim(parts.total, self.dimensions),
             "nats": -parts.total,
@@ -143,7 +147,7 @@ class DensityStage(TrainStage):
         }
         bound = parts.total
         if self.config.eval_dequant_samples > 1:
-            bound = importance_bound(self.flow, self.logit, images, draws)
+            bound = importance_bound(self.flow, self.logit, images, draws, context)
         return {**found, "bits_per_dim_bound": bits_per_dim(bound, self.dimensions)}
 
     def _train_mode(self, part: ImageSplit, split: str, noise: torch.Generator) -> dict[str, float]:
@@ -151,11 +155,11 @@ class DensityStage(TrainStage):
 
         A gap between them shows normalisation statistics that do not fit the weights.
         """
-        images = next(self.inputs.batches(part, self.inputs.batch_size)).images
+        images, context = self.condition(next(self.inputs.batches(part, self.inputs.batch_size)))
         u, found = self._uniform(images, noise), {}
         for mode in (False, True):
             self.flow.train(mode)
-            total = log_likelihood(self.flow, self.logit, images, u).total
+            total = log_likelihood(self.flow, self.logit, images, u, context).total
             name = "train_mode" if mode else "eval_mode"
             found[f"{split}/first_batch_{name}"] = bits_per_dim(total, self.dimensions).mean().item()
         return found
@@ -166,9 +170,11 @@ class DensityStage(TrainStage):
         batches = islice(self.inputs.batches(self.data.train, size), count) if count else iter(())
         return recalibrated(self.flow, self._logits(batches, noise))
 
-    def _logits(self, batches: Iterator[ImageBatch], noise: torch.Generator) -> Iterator[Tensor]:
-        for batch in batches:
-            yield self.logit(batch.images, self._uniform(batch.images, noise))[0]
+    def _logits(
+        self, batches: Iterator[ImageBatch], noise: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        for images, context in map(self.condition, batches):
+            yield self.logit(images, self._uniform(images, noise))[0], context
 
     def _uniform(self, images: Tensor, generator: torch.Generator) -> Tensor:
         return torch.rand(images.shape, generator=generator, device=images.device)
@@ -176,10 +182,10 @@ class DensityStage(TrainStage):
     def _histogram(self, tick: Callable[[], None]) -> PixelHistogram:
         """The independent-pixel model of the training part (of its first images, if they are very many)."""
         if self.histogram is None:
-            histogram, seen = PixelHistogram(self.data.shape, self.data.levels), 0
+            histogram, seen = PixelHistogram(self.shape, self.data.levels), 0
             for batch in self.inputs.batches(self.data.train.plain, max(self.inputs.batch_size, 256)):
                 tick()
-                histogram.add(batch.images.cpu())
+                histogram.add(self.condition(batch)[0].cpu())
                 seen += len(batch.images)
                 if seen >= HISTOGRAM_IMAGES:
                     break
@@ -197,29 +203,49 @@ class DensityStage(TrainStage):
             }
 
     def _normal(self, count: int, generator: torch.Generator) -> Tensor:
-        return torch.randn(count, *self.data.shape, generator=generator, device=self.inputs.device)
+        return torch.randn(count, *self.shape, generator=generator, device=self.inputs.device)
 
-    def _picture(self, y: Tensor, columns: int) -> Tensor:
-        return grid(self.logit.inverse(y), columns, self.data.levels, SIDE)
+    def _picture(self, y: Tensor, columns: int, context: Tensor | None = None) -> Tensor:
+        shown = self.condition.shown(self.logit.inverse(y), context)
+        return grid(shown, columns, self.data.levels, SIDE)
+
+    def _context(self, count: int) -> Tensor | None:
+        """What `count` samples are given: the classes in turn, or halves of validation images."""
+        if self.config.condition == "none":
+            return None
+        if self.config.condition == "class":
+            labels = torch.arange(count, device=self.inputs.device) % len(self.data.classes)
+            return self.condition.of_class(labels)
+        part = self.data.validation
+        context = self.condition(next(self.inputs.batches(part, min(count, len(part)))))[1]
+        assert context is not None
+        return context[torch.arange(count, device=context.device) % len(context)]
+
+    def _drawn(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        context = self._context(count)
+        return self.flow.sample(self._normal(count, generator), context=context), context
 
     def _samples(self, generator: torch.Generator) -> Tensor:
-        columns = max(1, round(self.config.samples**0.5))
-        return self._picture(self.flow.sample(self._normal(self.config.samples, generator)), columns)
+        y, context = self._drawn(self.config.samples, generator)
+        return self._picture(y, max(1, round(self.config.samples**0.5)), context)
 
     def _temperatures(self, generator: torch.Generator) -> Tensor:
         """One row for each temperature, coolest first; a column shares its noise."""
-        noise = self._normal(8, generator)
-        rows = [self.flow.sample(noise, temperature) for temperature in self.config.temperatures]
-        return self._picture(torch.cat(rows), 8)
+        noise, context, temperatures = self._normal(8, generator), self._context(8), self.config.temperatures
+        rows = [self.flow.sample(noise, temperature, context) for temperature in temperatures]
+        given = None if context is None else context.repeat(len(rows), 1, 1, 1)
+        return self._picture(torch.cat(rows), 8, given)
 
     def _reconstructions(self, generator: torch.Generator) -> Tensor:
         """Rows: images; g(f(x)); then only the latents of ever coarser scales kept, the others at zero
         (section 4)."""
         batch = next(self.inputs.batches(self.data.validation, min(8, len(self.data.validation))))
-        y = self.logit(batch.images, self._uniform(batch.images, generator))[0]
-        z, scale = self.flow(y)[0], self.flow.latent_scale().to(y.device)
-        rows = [y] + [self.flow.inverse(z * (scale >= s))[0] for s in range(self.config.n_scale)]
-        return self._picture(torch.cat(rows), len(y))
+        images, context = self.condition(batch)
+        y = self.logit(images, self._uniform(images, generator))[0]
+        z, scale = self.flow(y, context)[0], self.flow.latent_scale().to(y.device)
+        rows = [y] + [self.flow.inverse(z * (scale >= s), context)[0] for s in range(self.config.n_scale)]
+        given = None if context is None else context.repeat(len(rows), 1, 1, 1)
+        return self._picture(torch.cat(rows), len(y), given)
 
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
         """`task=sample`, `complete`, `interpolate` and `compress`; each draws pictures into `figures/`.
@@ -228,6 +254,10 @@ class DensityStage(TrainStage):
         that lay outside of the grey levels and were clipped.
         """
         generator = torch.Generator(self.inputs.device).manual_seed(inputs.seed)
+        if task != "sample" and self.config.condition != "none":
+            raise DataError(
+                f"task={task} looks at whole images; this flow has method.condition={self.config.condition}"
+            )
         perform = {"sample": self._sample, "complete": self._complete}.get(task, self._look)
         (work.dir / "figures").mkdir(exist_ok=True)
         with torch.no_grad(), self._evaluating(generator):
@@ -235,10 +265,10 @@ class DensityStage(TrainStage):
 
     def _sample(self, task: str, place: Path, generator: torch.Generator) -> Metrics:
         began = time.perf_counter()
-        y = self.flow.sample(self._normal(self.config.samples, generator))
+        y, context = self._drawn(self.config.samples, generator)
         seconds = (time.perf_counter() - began) / len(y)
         numpy.save(place / "samples.npy", self.logit.inverse(y).cpu().numpy(), allow_pickle=False)
-        self._save(place / "samples.png", y, max(1, round(self.config.samples**0.5)))
+        self._save(place / "samples.png", y, max(1, round(self.config.samples**0.5)), context)
         return {"sample/clipped": self.logit.clipped(y).mean().item(), "sample/seconds_per_image": seconds}
 
     def _complete(self, task: str, place: Path, generator: torch.Generator) -> Metrics:
@@ -276,10 +306,11 @@ class DensityStage(TrainStage):
         images: Tensor = next(self.inputs.batches(self.data.test, min(count, len(self.data.test)))).images
         return images
 
-    def _save(self, path: Path, y: Tensor, columns: int) -> None:
-        Image.fromarray(self._picture(y, columns).numpy()).save(path)
+    def _save(self, path: Path, y: Tensor, columns: int, context: Tensor | None = None) -> None:
+        Image.fromarray(self._picture(y, columns, context).numpy()).save(path)
 
     def diagnose(self, batch: ImageBatch) -> str | None:
         """Name of the first coupling whose output is not finite for `batch`."""
-        noise = torch.rand(batch.images.shape, device=batch.images.device)
-        return first_nonfinite(self.flow, self.logit(batch.images, noise)[0])
+        images, context = self.condition(batch)
+        noise = torch.rand(images.shape, device=images.device)
+        return first_nonfinite(self.flow, self.logit(images, noise)[0], context)

@@ -25,34 +25,37 @@ class Scale(nn.Module):
             many.
         config: the flow's settings.
         last: whether this is the coarsest scale, which squeezes no more.
+        context: channels of what the networks are told besides.
     """
 
-    def __init__(self, shape: Shape, width: int, config: RealNVPConfig, last: bool) -> None:
+    def __init__(self, shape: Shape, width: int, config: RealNVPConfig, last: bool, context: int = 0) -> None:
         super().__init__()
         self.ordered = config.squeeze_mask == "checkerboard"
         inverts = [config.mask == "alternate" and i % 2 == 1 for i in range(4)]
         self.checkerboard = nn.ModuleList(
-            _checkerboard(shape, width, config, invert) for invert in (inverts if last else inverts[:3])
+            _checkerboard(shape, width, config, invert, context)
+            for invert in (inverts if last else inverts[:3])
         )
         self.channel = nn.ModuleList(
-            _channel(4 * shape[0], 2 * width, config, invert) for invert in ([] if last else inverts[:3])
+            _channel(4 * shape[0], 2 * width, config, invert, context)
+            for invert in ([] if last else inverts[:3])
         )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """`[B, C, H, W]` to the same shape and the log-determinant `[B]`."""
-        x, log_det = _chain(x, self.checkerboard)
+        x, log_det = _chain(x, self.checkerboard, context)
         if not len(self.channel):
             return x, log_det
-        x, channel_log_det = _chain(self._squeeze(x), self.channel)
+        x, channel_log_det = _chain(self._squeeze(x), self.channel, context)
         return self._unsqueeze(x), log_det + channel_log_det
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo `forward`; the log-determinant is that of the inverse."""
         log_det = y.new_zeros(y.shape[0])
         if len(self.channel):
-            y, log_det = _chain_inverse(self._squeeze(y), self.channel)
+            y, log_det = _chain_inverse(self._squeeze(y), self.channel, context)
             y = self._unsqueeze(y)
-        y, checkerboard_log_det = _chain_inverse(y, self.checkerboard)
+        y, checkerboard_log_det = _chain_inverse(y, self.checkerboard, context)
         return y, log_det + checkerboard_log_det
 
     def _squeeze(self, x: Tensor) -> Tensor:
@@ -73,12 +76,13 @@ class RealNVP(nn.Module):
     Args:
         shape: `(C, H, W)` of the images.
         config: the settings.
+        context: channels of what the networks are told besides, such as a class; 0 for nothing.
 
     Raises:
         ValueError: if the sides do not divide by 2 once per squeeze, or end below 2 pixels.
     """
 
-    def __init__(self, shape: Shape, config: RealNVPConfig) -> None:
+    def __init__(self, shape: Shape, config: RealNVPConfig, context: int = 0) -> None:
         super().__init__()
         _check(shape, config.n_scale)
         self.shape = shape
@@ -91,18 +95,22 @@ class RealNVP(nn.Module):
                 config.width * 2**i,
                 config,
                 last=i == config.n_scale - 1,
+                context=context,
             )
             for i in range(config.n_scale)
         )
         self.top = DiagonalScale(shape) if config.coupling == "additive" else None
 
-    def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents `[B, C, H, W]` of `y` `[B, C, H, W]` and the log-determinant `[B]` of the map."""
+    def forward(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Latents `[B, C, H, W]` of `y` `[B, C, H, W]` and the log-determinant `[B]` of the map.
+
+        `context` is `[B, K, H, W]`, not below 0.
+        """
         latents: list[Tensor] = []
         log_det = y.new_zeros(y.shape[0])
         for i, scale in enumerate(self.scales):
             y = self._descend(y, latents) if i else y
-            y, scale_log_det = scale(y)
+            y, scale_log_det = scale(y, context)
             log_det = log_det + scale_log_det
         z = self._ascend_all(y, latents)
         if self.top is None:
@@ -110,7 +118,7 @@ class RealNVP(nn.Module):
         z, top_log_det = self.top(z)
         return z, log_det + top_log_det
 
-    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logit images of latents `[B, C, H, W]` and the log-determinant `[B]` of the inverse map.
 
         Normalisation always uses moving moments in the flow; call it in evaluation mode.
@@ -124,13 +132,13 @@ class RealNVP(nn.Module):
         for i, scale in enumerate(reversed(self.scales)):
             z = self._ascend(z, latents) if i else z
             assert isinstance(scale, Scale)
-            z, scale_log_det = scale.inverse(z)
+            z, scale_log_det = scale.inverse(z, context)
             log_det = log_det + scale_log_det
         return z, log_det
 
-    def sample(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+    def sample(self, noise: Tensor, temperature: float = 1.0, context: Tensor | None = None) -> Tensor:
         """Logit images of latents `temperature * noise`, where `noise` `[B, C, H, W]` is standard normal."""
-        y: Tensor = self.inverse(temperature * noise)[0]
+        y: Tensor = self.inverse(temperature * noise, context)[0]
         return y
 
     def latent_scale(self) -> Tensor:
@@ -158,7 +166,7 @@ class RealNVP(nn.Module):
         return x
 
 
-def first_nonfinite(flow: RealNVP, y: Tensor) -> str | None:
+def first_nonfinite(flow: RealNVP, y: Tensor, context: Tensor | None = None) -> str | None:
     """Name of the first coupling whose output or log-determinant on `y` is not finite, None if all are."""
     found: list[str] = []
     names = {module: name for name, module in flow.named_modules()}
@@ -169,7 +177,7 @@ def first_nonfinite(flow: RealNVP, y: Tensor) -> str | None:
 
     hooks = [module.register_forward_hook(check) for module in _couplings(flow)]
     try:
-        flow(y)
+        flow(y, context)
     finally:
         for hook in hooks:
             hook.remove()
@@ -180,19 +188,19 @@ def _couplings(flow: nn.Module) -> Iterator[Coupling]:
     return (module for module in flow.modules() if isinstance(module, Coupling))
 
 
-def _chain(x: Tensor, layers: nn.ModuleList) -> tuple[Tensor, Tensor]:
+def _chain(x: Tensor, layers: nn.ModuleList, context: Tensor | None) -> tuple[Tensor, Tensor]:
     log_det = x.new_zeros(x.shape[0])
     for layer in layers:
-        x, layer_log_det = layer(x)
+        x, layer_log_det = layer(x, context)
         log_det = log_det + layer_log_det
     return x, log_det
 
 
-def _chain_inverse(y: Tensor, layers: nn.ModuleList) -> tuple[Tensor, Tensor]:
+def _chain_inverse(y: Tensor, layers: nn.ModuleList, context: Tensor | None) -> tuple[Tensor, Tensor]:
     log_det = y.new_zeros(y.shape[0])
     for layer in reversed(layers):
         assert isinstance(layer, Coupling)
-        y, layer_log_det = layer.inverse(y)
+        y, layer_log_det = layer.inverse(y, context)
         log_det = log_det + layer_log_det
     return y, log_det
 
@@ -203,11 +211,13 @@ def _flow_norm(channels: int, config: RealNVPConfig) -> FlowNorm | None:
     return FlowNorm(channels, config.flow_bn_rho if config.flow_bn == "lag" else None, config.tf_compat)
 
 
-def _checkerboard(shape: Shape, width: int, config: RealNVPConfig, invert: bool) -> CheckerboardCoupling:
+def _checkerboard(
+    shape: Shape, width: int, config: RealNVPConfig, invert: bool, context: int
+) -> CheckerboardCoupling:
     channels = shape[0]
     return CheckerboardCoupling(
         lambda out: ResidualNet(
-            channels, out, width, config.blocks, config.net_norm, config.dropout, masked=True
+            channels, out, width, config.blocks, config.net_norm, config.dropout, True, context
         ),
         shape,
         invert,
@@ -217,9 +227,11 @@ def _checkerboard(shape: Shape, width: int, config: RealNVPConfig, invert: bool)
     )
 
 
-def _channel(channels: int, width: int, config: RealNVPConfig, invert: bool) -> ChannelCoupling:
+def _channel(channels: int, width: int, config: RealNVPConfig, invert: bool, context: int) -> ChannelCoupling:
     return ChannelCoupling(
-        lambda out: ResidualNet(channels // 2, out, width, config.blocks, config.net_norm, config.dropout),
+        lambda out: ResidualNet(
+            channels // 2, out, width, config.blocks, config.net_norm, config.dropout, False, context
+        ),
         channels,
         invert,
         config.coupling == "affine",

@@ -79,6 +79,7 @@ class ResidualNet(nn.Module):
         masked: the input is a checkerboard: half of it is zero, hence doubled after normalisation, and the
             mask
             is one more input channel.
+        context: channels of what is given beside the input, from 0 on.
     """
 
     def __init__(
@@ -90,20 +91,22 @@ class ResidualNet(nn.Module):
         norm: str = "batch",
         dropout: float = 0.0,
         masked: bool = False,
+        context: int = 0,
     ) -> None:
         super().__init__()
         self.norm_in = _norm(in_channels, norm)
         self.gain = 2.0 if masked and norm == "batch" else 1.0
-        self.conv_in = WeightNormConv2d(2 * in_channels + masked, width, 3)
+        self.conv_in = WeightNormConv2d(2 * in_channels + masked + context, width, 3)
         self.skip_in = WeightNormConv2d(width, width, 1, scale=True)
         self.blocks = nn.ModuleList(ResidualBlock(width, norm, dropout) for _ in range(blocks))
         self.skips = nn.ModuleList(WeightNormConv2d(width, width, 1, scale=True) for _ in range(blocks))
         self.norm_out = _norm_relu(width, norm)
         self.conv_out = WeightNormConv2d(width, out_channels, 1, scale=True)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`[B, in_channels, H, W]`, and its mask `[1, 1, H, W]` if `masked`, to `[B, out_channels, H, W]`."""
-        h: Tensor = self.conv_in(self._features(x, mask))
+    def forward(self, x: Tensor, mask: Tensor | None = None, context: Tensor | None = None) -> Tensor:
+        """`[B, in_channels, H, W]`, its mask `[1, 1, H, W]` if `masked`, and the context `[B, context, H, W]`
+        if there is one, to `[B, out_channels, H, W]`."""
+        h: Tensor = self.conv_in(self._features(x, mask, context))
         total: Tensor | None = None
         skips = [self.skip_in, *self.skips]
         for i, block in enumerate(self.blocks):
@@ -119,9 +122,10 @@ class ResidualNet(nn.Module):
         out: Tensor = self.conv_out(self.norm_out(total))
         return out
 
-    def _features(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def _features(self, x: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
         x = self.norm_in(x) * self.gain
         parts = [x, -x] if mask is None else [x, -x, mask.expand(x.shape[0], -1, -1, -1)]
+        parts += [] if context is None else [context]
         features = F.relu(torch.cat(parts, dim=1))
         # On a CPU the 1x1 convolutions and the normalisation take a quarter of the time in this layout.
         return features.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else features

@@ -13,8 +13,9 @@ from methods.realnvp.network import ShiftNorm2d
 
 
 @contextmanager
-def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
-    """Evaluate `model` with moments averaged over `batches` of its inputs; all is restored on leaving.
+def recalibrated(model: nn.Module, batches: Iterable[Tensor | tuple[Tensor | None, ...]]) -> Iterator[None]:
+    """Evaluate `model` with moments averaged over `batches` of its inputs, or of tuples of them; all is
+    restored on leaving.
 
     Moving moments lag behind weights that still change, which can ruin the likelihood in evaluation mode
     while that of training is fine. Inside the context the model is in evaluation mode; without batches its
@@ -36,7 +37,9 @@ def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
 
 @torch.no_grad()
 def _average_moments(
-    model: nn.Module, norms: list[FlowNorm | ShiftNorm2d], batches: Iterable[Tensor]
+    model: nn.Module,
+    norms: list[FlowNorm | ShiftNorm2d],
+    batches: Iterable[Tensor | tuple[Tensor | None, ...]],
 ) -> None:
     settings = [(norm.momentum, norm.lag if isinstance(norm, FlowNorm) else None) for norm in norms]
     try:
@@ -47,7 +50,7 @@ def _average_moments(
         for i, batch in enumerate(batches):
             for norm in norms:
                 norm.momentum = 1 / (i + 1)
-            model(batch)
+            model(*batch) if isinstance(batch, tuple) else model(batch)
     finally:
         for norm, (momentum, lag) in zip(norms, settings, strict=True):
             norm.eval()

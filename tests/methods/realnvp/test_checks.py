@@ -44,7 +44,9 @@ def test_what_is_exact_is_within_rounding(name: str) -> None:
 def test_a_wrong_log_determinant_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     original = ChannelCoupling.forward
     monkeypatch.setattr(
-        ChannelCoupling, "forward", lambda self, x: (original(self, x)[0], 1.01 * original(self, x)[1])
+        ChannelCoupling,
+        "forward",
+        lambda self, x, context=None: (original(self, x)[0], 1.01 * original(self, x)[1]),
     )
     assert found("log_det")["check/log_det_error"] > 1e-4
     assert found("inverse")["check/log_det_sum"] > 1e-4
@@ -52,7 +54,7 @@ def test_a_wrong_log_determinant_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_network_that_sees_what_is_changed_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leaky(self: CheckerboardCoupling, x: torch.Tensor) -> Any:
+    def leaky(self: CheckerboardCoupling, x: torch.Tensor, context: Any = None) -> Any:
         mask = self.mask(x)
         return self._encode(x, self.net(x * (mask + 0.01), mask), 1 - mask)
 
