@@ -34,10 +34,18 @@ class RealNVPConfig:
     """
 
     n_scale: int = field(metadata={"help": "scales of the multi-scale stack", "min": 1, "max": 16})
+    couplings: int = field(
+        metadata={
+            "help": "couplings of each kind and scale; the coarsest has one more",
+            "min": 1,
+            "max": 1000,
+        }
+    )
     blocks: int = field(metadata={"help": "residual blocks of every s/t network", "min": 0, "max": 1000})
     width: int = field(
         metadata={"help": "feature maps of the s/t networks at the finest scale", "min": 1, "max": 4096}
     )
+    reversible: bool = field(metadata={"help": "keep no activations; compute inputs anew from outputs"})
     coupling: Literal["affine", "additive"] = field(
         metadata={"help": "affine couplings, or NICE's additive ones with one learned diagonal scale"}
     )
@@ -103,6 +111,8 @@ class RealNVPConfig:
             raise ValueError(f"method.betas must be two numbers in [0, 1), not {list(self.betas)}")
         if not self.temperatures or any(t < 0 for t in self.temperatures):
             raise ValueError("method.temperatures must be one or more numbers of at least 0")
+        if self.reversible and self.flow_bn == "lag":
+            raise ValueError("method.reversible=true does not go with method.flow_bn=lag, whose moments move")
         if self.tf_compat and self.flow_bn == "none":
             raise ValueError("method.tf_compat=true concerns flow batch norm, but method.flow_bn=none")
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.realnvp.flow_norm import FlowNorm
+from methods.realnvp.flow_norm import FlowNorm, Moments
 from methods.realnvp.masks import checkerboard
 
 
@@ -51,6 +51,26 @@ class Coupling(nn.Module):
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo `forward` in evaluation mode; returns x and the log-determinant `[B]` of the inverse."""
 
+    @abstractmethod
+    def kept(self, x: Tensor) -> Tensor:
+        """What the network reads of `x`, or of its image."""
+
+    @abstractmethod
+    def asked(self, kept: Tensor, context: Tensor | None) -> Tensor:
+        """What the network says."""
+
+    @abstractmethod
+    def done(self, x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward`, given what the network says."""
+
+    @abstractmethod
+    def undone(self, y: Tensor, raw: Tensor, moments: Moments | None) -> Tensor:
+        """The input of `forward`, given what the network says and the moments that normalised."""
+
+    @abstractmethod
+    def placed(self, kept: Tensor, x: Tensor) -> Tensor:
+        """The gradient of `kept` as one of `x`."""
+
     def _raw(self, kept: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor:
         """What the network says of the kept half."""
         inputs = [kept] if mask is None else [kept, mask]
@@ -79,11 +99,13 @@ class Coupling(nn.Module):
         y, norm_log_det = self.norm(y, free)
         return y, log_det + norm_log_det
 
-    def _decode(self, y: Tensor, raw: Tensor, free: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _decode(
+        self, y: Tensor, raw: Tensor, free: Tensor | None = None, moments: Moments | None = None
+    ) -> tuple[Tensor, Tensor]:
         s, t = self._scale_shift(raw, free)
         log_det = -_sum(s, y)
         if self.norm is not None:
-            y, norm_log_det = self.norm.inverse(y, free)
+            y, norm_log_det = self.norm.inverse(y, free, moments)
             log_det = log_det + norm_log_det
         return y - t if s is None else (y - t) * (-s).exp(), log_det
 
@@ -120,8 +142,22 @@ class CheckerboardCoupling(Coupling):
         return checkerboard(x.shape[-2], x.shape[-1], self.invert).to(x)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        mask = self.mask(x)
-        return self._encode(x, self._raw(x * mask, mask, context), 1 - mask)
+        return self.done(x, self.asked(self.kept(x), context))
+
+    def kept(self, x: Tensor) -> Tensor:
+        return x * self.mask(x)
+
+    def asked(self, kept: Tensor, context: Tensor | None) -> Tensor:
+        return self._raw(kept, self.mask(kept), context)
+
+    def done(self, x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        return self._encode(x, raw, 1 - self.mask(x))
+
+    def undone(self, y: Tensor, raw: Tensor, moments: Moments | None) -> Tensor:
+        return self._decode(y, raw, 1 - self.mask(y), moments)[0]
+
+    def placed(self, kept: Tensor, x: Tensor) -> Tensor:
+        return kept * self.mask(x)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         mask = self.mask(y)
@@ -145,9 +181,25 @@ class ChannelCoupling(Coupling):
         self.invert = invert
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.done(x, self.asked(self.kept(x), context))
+
+    def kept(self, x: Tensor) -> Tensor:
+        return self._split(x)[0]
+
+    def asked(self, kept: Tensor, context: Tensor | None) -> Tensor:
+        return self._raw(kept, None, context)
+
+    def done(self, x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
         kept, changed = self._split(x)
-        changed, log_det = self._encode(changed, self._raw(kept, None, context))
+        changed, log_det = self._encode(changed, raw)
         return self._join(kept, changed), log_det
+
+    def undone(self, y: Tensor, raw: Tensor, moments: Moments | None) -> Tensor:
+        kept, changed = self._split(y)
+        return self._join(kept, self._decode(changed, raw, None, moments)[0])
+
+    def placed(self, kept: Tensor, x: Tensor) -> Tensor:
+        return self._join(kept, torch.zeros_like(self._split(x)[1]))
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept, changed = self._split(y)

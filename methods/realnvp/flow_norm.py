@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+Moments = tuple[Tensor, Tensor]
+"""Mean and variance, `[1, C, 1, 1]` each."""
+
 
 class FlowNorm(nn.Module):
     """Normalises the half that a coupling has changed, per channel and without affine parameters.
@@ -18,6 +21,10 @@ class FlowNorm(nn.Module):
         lag: memory rho in [0, 1) of the moving moments, or None for the batch's own.
         tf_compat: take checkerboard moments over all positions with zeros at the others, as the authors' code
             does, which leaves the changed positions with a variance of about 2.
+
+    Attributes:
+        last: the moments of the last batch in training mode, detached.
+        replays: whether the batch had its turn before, and leaves the moving moments alone now.
     """
 
     eps = 1e-4
@@ -27,6 +34,8 @@ class FlowNorm(nn.Module):
         self.lag = lag
         self.tf_compat = tf_compat
         self.momentum = 0.1
+        self.replays = False
+        self.last: Moments | None = None
         self.running_mean: Tensor
         self.running_var: Tensor
         self.batches: Tensor
@@ -41,12 +50,15 @@ class FlowNorm(nn.Module):
             The result and its log-determinant, a scalar since it is the same for every image.
         """
         mean, var = self._moments(x, free) if self.training else (self.running_mean, self.running_var)
+        self.last = (mean.detach(), var.detach()) if self.training else None
         mean, log_scale = self._at(mean, var, free)
         return (x - mean) * log_scale.exp(), _log_det(log_scale, x)
 
-    def inverse(self, x: Tensor, free: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Undo `forward` with the moving moments; the log-determinant is that of the inverse."""
-        mean, log_scale = self._at(self.running_mean, self.running_var, free)
+    def inverse(
+        self, x: Tensor, free: Tensor | None = None, moments: Moments | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Undo `forward` with the moving moments, or those given; the log-determinant is the inverse's."""
+        mean, log_scale = self._at(*(moments or (self.running_mean, self.running_var)), free)
         return x * (-log_scale).exp() + mean, -_log_det(log_scale, x)
 
     def _at(self, mean: Tensor, var: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -56,6 +68,8 @@ class FlowNorm(nn.Module):
 
     def _moments(self, x: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor]:
         mean, var = _batch_moments(x, free, self.tf_compat)
+        if self.replays:
+            return mean, var
         if self.lag is not None:
             # The first batches enter with weight 1, 1/2, 1/3, ..., so the initial moments leave no trace.
             weight = (1 / (self.batches + 1)).clamp(min=1 - self.lag)

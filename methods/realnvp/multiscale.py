@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from methods.realnvp import reversible
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.coupling import ChannelCoupling, CheckerboardCoupling, Coupling, DiagonalScale
 from methods.realnvp.flow_norm import FlowNorm
@@ -17,7 +18,8 @@ Shape = tuple[int, int, int]
 
 
 class Scale(nn.Module):
-    """The couplings of one scale: three on a checkerboard and three on channels, or four on a checkerboard.
+    """The couplings of one scale: in the paper three on a checkerboard and three on channels, or four on a
+    checkerboard.
 
     Args:
         shape: `(C, H, W)` of its images.
@@ -31,23 +33,29 @@ class Scale(nn.Module):
     def __init__(self, shape: Shape, width: int, config: RealNVPConfig, last: bool, context: int = 0) -> None:
         super().__init__()
         self.ordered = config.squeeze_mask == "checkerboard"
-        inverts = [config.mask == "alternate" and i % 2 == 1 for i in range(4)]
+        self.reversible = config.reversible
+        inverts = [config.mask == "alternate" and i % 2 == 1 for i in range(config.couplings + 1)]
         self.checkerboard = nn.ModuleList(
             _checkerboard(shape, width, config, invert, context)
-            for invert in (inverts if last else inverts[:3])
+            for invert in (inverts if last else inverts[:-1])
         )
         self.channel = nn.ModuleList(
             _channel(4 * shape[0], 2 * width, config, invert, context)
-            for invert in ([] if last else inverts[:3])
+            for invert in ([] if last else inverts[:-1])
         )
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """`[B, C, H, W]` to the same shape and the log-determinant `[B]`."""
-        x, log_det = _chain(x, self.checkerboard, context)
+        x, log_det = self._through(x, self.checkerboard, context)
         if not len(self.channel):
             return x, log_det
-        x, channel_log_det = _chain(self._squeeze(x), self.channel, context)
+        x, channel_log_det = self._through(self._squeeze(x), self.channel, context)
         return self._unsqueeze(x), log_det + channel_log_det
+
+    def _through(self, x: Tensor, layers: nn.ModuleList, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.reversible and torch.is_grad_enabled():
+            return reversible.chain(x, [layer for layer in layers if isinstance(layer, Coupling)], context)
+        return _chain(x, layers, context)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo `forward`; the log-determinant is that of the inverse."""

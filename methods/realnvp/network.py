@@ -20,6 +20,7 @@ class ShiftNorm2d(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.momentum = 0.1
+        self.replays = False
         self.bias = nn.Parameter(torch.zeros(channels))
         self.running_mean: Tensor
         self.running_var: Tensor
@@ -27,9 +28,11 @@ class ShiftNorm2d(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to the same shape; updates the running moments in training mode."""
-        moments = self.running_mean, self.running_var
-        return F.batch_norm(x, *moments, None, self.bias, self.training, self.momentum, self.eps)
+        """`[B, C, H, W]` to the same shape; updates the running moments in training mode, unless the batch
+        had its turn before (`replays`)."""
+        still = self.replays and self.training
+        mean, var = (None, None) if still else (self.running_mean, self.running_var)
+        return F.batch_norm(x, mean, var, None, self.bias, self.training, self.momentum, self.eps)
 
 
 def _norm(channels: int, kind: str) -> nn.Module:
