@@ -1,0 +1,110 @@
+"""The page of all verdicts: what it says, that it needs nothing else, and how it looks in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runner.claim.test_command import Place
+from tests.runner.compare import test_page
+from tests.runner.compare.test_page import Browser, browser_only
+
+browser = test_page.browser
+FINDING = {
+    "form": "direction", "metric": "test/nats", "what": "long - short", "wanted": "below 0", "estimate": -0.4,
+    "low": -0.6, "high": -0.2, "level": 0.95, "how": "t over 3 seeds", "verdict": "reproduced",
+}  # fmt: skip
+MADE: dict[str, Any] = {
+    "name": "toys/steps", "claim": "More steps fit better.", "source": "nobody", "verdict": "reproduced",
+    "why": "",
+    "budget": "quick", "seeds": [1, 2, 3], "findings": [FINDING],
+    "arms": {
+        "long": {"words": [], "of": None, "values": {"test/nats": [1.0, 1.1, 1.2]}, "runs": {}},
+        "short": {"words": [], "of": None, "values": {"test/nats": [1.5, 1.4, 1.6]}, "runs": {}},
+    },
+    "paper": [{"what": "nats", "value": 1.5, "where": "table 9"}], "notes": "by <nobody> & co",
+    "command": "run claim toys/steps --budget quick", "seconds": 12.0, "date": "2026-01-02",
+    "versions": {"torch": "2.6"}, "git": {"commit": "0123456789abcdef", "dirty": True},
+    "machine": {"device": "cpu", "threads": 1, "cpu": "x86_64"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Three claims: one with a verdict and its picture, one that could not be run, one without any."""
+    from runner.claim.picture import draw
+
+    made = Place(tmp_path)
+    for name in ("steps", "missing", "new"):
+        made.write(name, claim=f"The claim <{name}> & more.")
+    kept = made.docs / "toys"
+    kept.mkdir(parents=True)
+    (kept / "steps.json").write_text(json.dumps(MADE))
+    draw(MADE, kept / "steps.png")
+    lost = {
+        **MADE,
+        "name": "toys/missing",
+        "verdict": "not run",
+        "why": "needs ImageNet",
+        "findings": [],
+        "arms": {},
+    }
+    (kept / "missing.json").write_text(json.dumps(lost))
+    return made
+
+
+def reported(place: Place) -> tuple[str, str]:
+    assert place.run("report", "--out", str(place.home / "docs")) == 0
+    return (place.home / "docs" / "claims.md").read_text(), (place.home / "docs" / "claims.html").read_text()
+
+
+def test_each_claim_has_its_verdict_effect_and_command(place: Place) -> None:
+    markdown, page = reported(place)
+    for text in (markdown, page):
+        assert "-0.4" in text
+        assert "-0.6" in text
+        assert "table 9" in text
+        assert "0123456789ab with changes" in text
+        assert "run claim toys/steps --budget quick" in text
+        assert "needs ImageNet" in text
+        assert "no verdict yet" in text
+    assert "| [toys/steps](#toyssteps) | reproduced | long - short = -0.4 (-0.6 to -0.2) |" in markdown
+    assert "![toys/steps](claims/toys/steps.png)" in markdown
+    assert "by &lt;nobody&gt; &amp; co" in page
+    assert "<nobody>" not in page
+
+
+def test_the_page_needs_no_other_file_and_no_network(place: Place) -> None:
+    page = reported(place)[1]
+    assert "data:image/png;base64," in page
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_a_claim_that_was_not_run_shows_no_picture(place: Place) -> None:
+    from runner.claim.picture import draw
+
+    path = place.docs / "toys" / "steps.png"
+    draw({**MADE, "findings": [], "arms": {}, "verdict": "not run"}, path)
+    assert not path.exists(), "the picture of an earlier verdict"
+
+
+@browser_only
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_it_fits_a_desk_and_a_phone(place: Place, browser: Browser, width: int, height: int) -> None:
+    reported(place)
+    browser.open(place.home / "docs" / "claims.html", width, height)
+    assert browser.js("return document.documentElement.scrollWidth") <= width, "nothing sticks out"
+    said = "return [...document.querySelectorAll('article[id^=toys] .verdict')].map(e => e.textContent)"
+    names = browser.js(said)
+    assert sorted(names) == ["no verdict yet", "not run", "reproduced"]
+    assert browser.js("return document.querySelector('img').naturalWidth") > 300
+    assert browser.js("return document.querySelector('img').getBoundingClientRect().width") <= width
+    browser.js("document.querySelector('a[href^=\\'#toys\\']').click()")
+    assert browser.js("return location.hash") == "#toys/missing"
+    assert browser.errors() == []
