@@ -125,7 +125,8 @@ def test_more_samples_of_a_finished_run(finished: tuple[Path, str], run: Run, tm
     assert samples.dtype == numpy.uint8
     assert samples.max() < 17
     assert len(numpy.unique(samples.reshape(9, -1), axis=0)) == 9
-    assert Image.open(made / "figures" / "samples.png").size == (3 * 65 + 1, 3 * 65 + 1)
+    with Image.open(made / "figures" / "samples.png") as image:
+        assert image.size == (3 * 65 + 1, 3 * 65 + 1)
     assert 0 <= json.loads((made / "result.json").read_text())["metrics"]["sample/clipped"] <= 1
 
 

@@ -56,7 +56,8 @@ def test_a_look_leaves_metrics_items_and_a_picture(
     words = [word for word in SMALL[method] if "width" not in word]
     place = done(tmp_path, f"task={task}", f"checkpoint={trained[method]}", *words)
     picture, names, count = LOOKS[method, task]
-    assert Image.open(place / "figures" / picture).size[0] > 30
+    with Image.open(place / "figures" / picture) as image:
+        assert image.size[0] > 30
     found = metrics(place)
     assert set(names) <= set(found)
     for name in names:

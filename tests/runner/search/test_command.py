@@ -12,7 +12,7 @@ from PIL import Image
 
 from runner import cli
 from tests.runner.conftest import Run
-from tests.runner.sweep.test_processes import begun, ended, events, start, the_sweep, wait_for
+from tests.runner.sweep.test_processes import begun, ended, events, kill, start, the_sweep, wait_for
 from tests.runner.toys.runs import TOYS
 
 SPACE = ("method.lr=tag(log,interval(1e-4,1e-1))", "method.width=4,8,16")
@@ -35,9 +35,14 @@ def tried(home: Path) -> list[str]:
     ]
 
 
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
 def pictures(home: Path) -> list[str]:
     found = sorted((home / "figures").glob("*.png"))
-    assert all(Image.open(path).size[0] > 200 for path in found)
+    assert all(size(path)[0] > 200 for path in found)
     return [path.name for path in found]
 
 
@@ -66,8 +71,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
     wait_for(lambda: ended(lambda: the_sweep(tmp_path / "cut")) >= 2)
     home = the_sweep(tmp_path / "cut")
     wait_for(lambda: (home / "trial-0002" / "config.yaml").is_file())
-    sweep.kill()
-    sweep.wait()
+    kill(sweep)
     done = run("resume", str(home), "launcher=local")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 of 5 trials: 5 completed" in done.stdout

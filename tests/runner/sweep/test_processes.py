@@ -97,6 +97,14 @@ def start(environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def kill(process: subprocess.Popen[str]) -> None:
+    """Ends it at once; what it started may hold the other end of its output, which is not waited for."""
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -121,8 +129,7 @@ def test_a_killed_sweep_goes_on_and_runs_each_job_to_its_end_once(
     wait_for(lambda: ended(lambda: the_sweep(tmp_path)) >= 2)
     home = the_sweep(tmp_path)
     wait_for(lambda: begun_to_learn(home) >= 3, 30)  # the next are under way
-    sweep.kill()
-    sweep.wait()
+    kill(sweep)
     done = run("resume", str(home))
     assert done.returncode == 0, done.stdout + done.stderr
     assert ran_to_the_end(home) == {f"seed={seed}": 1 for seed in range(1, 6)}
@@ -138,8 +145,7 @@ def test_jobs_end_with_a_killed_sweep(environment: dict[str, str], tmp_path: Pat
     words = [*COMMON, "method=toy_faulty", "method.fault=hang,deaf", "launcher.grace_seconds=0.5"]
     sweep = start(environment, "-m", *words, f"outputs={tmp_path}")
     wait_for(lambda: len(list(tmp_path.glob("sweeps/*/*/metrics.jsonl"))) == 2)
-    sweep.kill()
-    sweep.wait()
+    kill(sweep)
     wait_for(lambda: not processes_about(tmp_path), 15)
     assert not statuses(the_sweep(tmp_path)), "nobody was there to see their end"
 
@@ -218,8 +224,7 @@ def test_threads_and_devices_are_there_before_anything_is_imported(
     assert sorted(one["CUDA_VISIBLE_DEVICES"] for one in found) == ["5", "7"]
     logs = [path.read_text() for path in tmp_path.glob("sweeps/*/*/run.log")]
     assert all("3 threads" in text for text in logs)
-    sweep.kill()
-    sweep.wait()
+    kill(sweep)
 
 
 def environment_of(process: str) -> dict[str, str]:
