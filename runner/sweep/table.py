@@ -71,9 +71,14 @@ def _name_logs(names: Sequence[str], states: Sequence[Ended], home: Path, most: 
 def metric_of(metrics: Mapping[str, float], wanted: str | None = None) -> str:
     """The wanted metric; else the first of the test part, of the validation part, or of all."""
     if wanted is not None and wanted in metrics:
-        return f"{wanted} {metrics[wanted]:.4f}"
+        return f"{wanted} {_shown(metrics[wanted])}"
     for split in ("test/", "validation/", ""):
         for name, value in metrics.items():
             if name.startswith(split):
-                return f"{name} {value:.4f}"
+                return f"{name} {_shown(value)}"
     return "-"
+
+
+def _shown(value: float) -> str:
+    """Four decimals, or three digits of what is too small for them."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"
