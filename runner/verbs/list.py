@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
+from runner.api import CHECK, MethodEntry
 from runner.compose import Composer
 from runner.errors import ConfigError, nearest
 
@@ -42,7 +43,7 @@ def rows(section: str, composer: Composer) -> list[tuple[str, str]]:
     registry = composer.registry
     if section == "methods":
         entries = [found.entry for found in registry.methods().values()]
-        return [(f"method={e.name}", f"{e.summary} [{e.paper}] tasks: {', '.join(e.tasks)}") for e in entries]
+        return [(f"method={e.name}", f"{e.summary} [{e.paper}] tasks: {_tasks(e)}") for e in entries]
     if section == "datasets":
         return [(f"dataset={name}", found.entry.summary) for name, found in registry.datasets().items()]
     group = section.rstrip("s")
@@ -51,6 +52,11 @@ def rows(section: str, composer: Composer) -> list[tuple[str, str]]:
         for name in composer.options(group)
         if name != "none"
     ]
+
+
+def _tasks(entry: MethodEntry) -> str:
+    checks = [f"{CHECK}{{{','.join(entry.checks)}}}"] if entry.checks else []
+    return ", ".join([*entry.tasks, *checks])
 
 
 def about(group: str, name: str, composer: Composer) -> str:
