@@ -44,8 +44,7 @@ def record(judged: Judged, budget: str, command: str, home: Path) -> dict[str, A
         "seconds": round(judged.seconds, 1),
         "date": time.strftime("%Y-%m-%d"),
         "versions": folder.versions(),
-        "git": folder.git_state(),
-        "machine": _machine(judged, home),
+        **_circumstances(judged, home),
     }
 
 
@@ -66,13 +65,14 @@ def _of(need: Need, judged: Judged) -> str | None:
     return None if need.parent is None else names[need.parent.id]
 
 
-def _machine(judged: Judged, home: Path) -> dict[str, Any]:
-    """Where the runs took place, as the first of them says."""
+def _circumstances(judged: Judged, home: Path) -> dict[str, Any]:
+    """Where and with which code the runs took place, as the first of them says."""
     for need in judged.plan.needs.values():
         result = folder.read_result(home / need.name) if (home / need.name).is_dir() else None
         if result is not None:
-            return {"device": result["device"], "threads": result["threads"], "cpu": platform.machine()}
-    return {}
+            machine = {"device": result["device"], "threads": result["threads"], "cpu": platform.machine()}
+            return {"git": result.get("git"), "machine": machine}
+    return {"git": folder.git_state(), "machine": {}}
 
 
 def keep(path: Path, new: dict[str, Any]) -> str | None:

@@ -129,10 +129,11 @@ def _anchor(name: str) -> str:
 
 
 def effect(entry: Entry) -> str:
-    """What the first finding estimates, with its ends."""
+    """What was estimated, with its ends: of several findings, by the first that the verdict rests on."""
     if entry.made is None or not entry.made["findings"]:
         return ""
-    first = entry.made["findings"][0]
+    findings = entry.made["findings"]
+    first = next((one for one in findings if one["verdict"] == entry.verdict), findings[0])
     ends = (
         ""
         if first["low"] is None or first["high"] is None

@@ -77,6 +77,14 @@ def test_two_processes_learn_what_one_does(
     assert "devices: 2" in (both / "config.yaml").read_text()
 
 
+@pytest.mark.slow
+def test_another_method_learns_the_same_with_dropout(run: Run, tmp_path: Path) -> None:
+    words = ["method=pixelcnn", "dataset=digits", *REALNVP[-4:]]
+    one, two = (trained(run, tmp_path / f"{n}", *words, f"trainer.devices={n}") for n in (1, 2))
+    assert len(values(two, "train/loss")) == 50
+    torch.testing.assert_close(values(two, "train/loss"), values(one, "train/loss"), rtol=1e-5, atol=0)
+
+
 def names_in(place: Path) -> list[str]:
     return sorted(path.name.split(".tfevents")[0] for path in place.iterdir())
 
