@@ -95,10 +95,10 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Within:
-    """The mean of an arm lies between two numbers."""
+class _Region:
+    """An arm and where its values lie."""
 
-    form: Literal["interval"] = field(metadata={"help": "the form of the expectation"})
+    form: str = field(metadata={"help": "the form of the expectation"})
     arm: str = field(metadata={"help": "the arm"})
     low: float | None = field(default=None, metadata={"help": "least value; null = none"})
     high: float | None = field(default=None, metadata={"help": "greatest value; null = none"})
@@ -106,23 +106,23 @@ class Within:
 
     def __post_init__(self) -> None:
         _refuse_empty(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Within(_Region):
+    """The mean of an arm lies between two numbers."""
+
+    form: Literal["interval"] = field(metadata={"help": "the form of the expectation"})
 
     def judge(self, samples: Samples, level: float) -> Finding:
         return _placed(interval(samples.of(self.arm), level), self.arm, self.low, self.high)
 
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(_Region):
     """An exact claim: no seed of an arm goes beyond a bound, which holds rounding errors alone."""
 
     form: Literal["bound"] = field(metadata={"help": "the form of the expectation"})
-    arm: str = field(metadata={"help": "the arm"})
-    low: float | None = field(default=None, metadata={"help": "least value; null = none"})
-    high: float | None = field(default=None, metadata={"help": "greatest value; null = none"})
-    metric: Any = field(default=None, metadata={"help": "another metric than the claim's"})
-
-    def __post_init__(self) -> None:
-        _refuse_empty(self.low, self.high)
 
     def judge(self, samples: Samples, level: float) -> Finding:
         values = samples.of(self.arm)
