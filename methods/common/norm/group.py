@@ -1,0 +1,70 @@
+"""Group normalisation (Wu and He, 2018), with layer and instance normalisation as its two ends."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from methods.common.norm.moments import moments, scaled, wide
+
+
+class GroupNorm(nn.Module):
+    """Normalises each image over groups of neighbouring channels and all positions (section 3, equations 1,
+    2, 6 and 7).
+
+    Training and evaluation are one function; there are no running moments, and other images of the batch do
+    not matter. Half precision is normalised in single precision.
+
+    Arguments:
+        groups: number of groups G, contiguous blocks of channels.
+        channels: channels C; ValueError unless G divides them.
+        eps: added to the variance before its square root is taken.
+        affine: whether there is a learned gain (1 at first) and offset (0) for each channel.
+
+    The state has torch.nn's names, shapes and meaning.
+    """
+
+    def __init__(self, groups: int, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__()
+        if groups < 1 or channels % groups:
+            raise ValueError(f"{channels} channels do not divide into {groups} groups")
+        self.groups, self.channels, self.eps = groups, channels, eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, ...]` to the same shape and type.
+
+        Raises ValueError for another number of channels, and where a group has one value. A batch without
+        images is returned as it is.
+        """
+        shape = tuple(x.shape)
+        if x.ndim < 2 or shape[1] != self.channels:
+            raise ValueError(f"{type(self).__name__} has {self.channels} channels, not those of {shape}")
+        if shape[0] and x[0].numel() == self.groups:
+            raise ValueError(f"{shape} has one value in each of {self.groups} groups; it takes two or more")
+        if x.numel() == 0:
+            return scaled(wide(x), self.weight, self.bias).to(x.dtype)
+        grouped = wide(x).reshape(len(x), self.groups, -1)
+        mean, var = moments(grouped, (2,))
+        normalised = ((grouped - mean) / (var + self.eps).sqrt()).view(shape)
+        return scaled(normalised, self.weight, self.bias).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.groups}, {self.channels}, eps={self.eps}, affine={self.weight is not None}"
+
+
+class LayerNorm(GroupNorm):
+    """Layer normalisation (Ba et al., 2016) over all channels and positions of an image, with a gain and an
+    offset for each channel: one group."""
+
+    def __init__(self, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(1, channels, eps, affine)
+
+
+class InstanceNorm(GroupNorm):
+    """Instance normalisation (Ulyanov et al., 2016) over the positions of each image and channel: as many
+    groups as channels."""
+
+    def __init__(self, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(channels, channels, eps, affine)

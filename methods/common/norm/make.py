@@ -1,0 +1,63 @@
+"""Which normalisation a network gets, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import Literal
+
+from torch import nn
+
+from methods.common.norm.batch import BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm
+from methods.common.norm.group import GroupNorm, InstanceNorm, LayerNorm
+
+Kind = Literal["none", "batch", "group", "layer", "instance", "renorm"]
+Impl = Literal["reference", "fused"]
+BATCH = {1: (BatchNorm1d, nn.BatchNorm1d), 2: (BatchNorm2d, nn.BatchNorm2d), 3: (BatchNorm3d, nn.BatchNorm3d)}
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A normalisation and its settings; calling it with a number of channels makes a layer.
+
+    Attributes:
+        kind: what is normalised over what; `none` makes a layer that does nothing.
+        groups: groups of `group`; None for `groups_for` of each layer's channels.
+        impl: our own layers, or torch's kernels; batch renormalisation has only ours.
+        momentum: weight of a new batch in running moments; None for the average of all batches.
+        dims: dimensions of a channel: 1 for `[B, C]` and `[B, C, L]`, 2 for `[B, C, H, W]`, 3 for
+            `[B, C, D, H, W]`.
+        eps: added to variances.
+    """
+
+    kind: Kind = "batch"
+    groups: int | None = None
+    impl: Impl = "fused"
+    momentum: float | None = 0.1
+    dims: int = 2
+    eps: float = 1e-5
+
+    def __call__(self, channels: int) -> nn.Module:
+        """A layer for `channels` channels; raises ValueError where they do not divide into the groups."""
+        fused = self.impl == "fused"
+        match self.kind:
+            case "none":
+                return nn.Identity()
+            case "batch":
+                return BATCH[self.dims][fused](channels, self.eps, self.momentum)
+            case "renorm":
+                return BatchRenorm(channels, self.eps, self.momentum)
+            case "group":
+                groups = groups_for(channels) if self.groups is None else self.groups
+                return (nn.GroupNorm if fused else GroupNorm)(groups, channels, self.eps)
+            case "layer":
+                return nn.GroupNorm(1, channels, self.eps) if fused else LayerNorm(channels, self.eps)
+            case "instance":
+                return (
+                    nn.GroupNorm(channels, channels, self.eps) if fused else InstanceNorm(channels, self.eps)
+                )
+
+
+def groups_for(channels: int) -> int:
+    """The paper's 32 groups where there are channels enough; in narrow layers, groups of two or more."""
+    return gcd(channels, max(1, min(32, channels // 2)))
