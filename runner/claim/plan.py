@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.claim.settings import Arm, Claim
 from runner.compose import Composed, Composer
 from runner.errors import ConfigError, nearest
-from runner.identity import identity
+from runner.identity.parts import identity
 from runner.sweep.plan import Job
 from runner.verbs.evaluate import from_checkpoint
 

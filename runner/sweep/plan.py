@@ -11,7 +11,7 @@ from typing import Any
 from runner import atomic, folder
 from runner.compose import Composed, Composer, methods_path, parse
 from runner.errors import ConfigError, os_sentence
-from runner.identity import identity
+from runner.identity.parts import identity
 from runner.settings import flat
 
 NAME = folder.SWEEP

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.cli import quoted
 from runner.compose import Composed, Composer, checked, parse
 from runner.errors import ConfigError
-from runner.identity import identity
+from runner.identity.parts import identity
 from runner.registry import Registry
 from runner.sweep import plan
 from runner.sweep.command import how_words
