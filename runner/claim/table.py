@@ -97,8 +97,8 @@ def dry_run(plans: Sequence[Plan], found: Sequence[Found], home: Path, budget: s
         own = {need.name: need for need in plan.needs.values()}
         left = [need for need in missing(home, own.values()) if need.name not in seen]
         seen |= {need.name for need in left}
-        past = _seconds(file, budget)
-        known = past * len(left) / len(own) if past is not None else None
+        each = _seconds_each(file, budget)
+        known = each * len(left) if each is not None else None
         total, unknown = total + (known or 0.0), unknown + (known is None and bool(left))
         took = "" if not left else ", never timed" if known is None else f", about {duration(known)}"
         print(f"{plan.claim.name}: {len(left)} of {len(own)} runs to do{took}")
@@ -109,10 +109,12 @@ def dry_run(plans: Sequence[Plan], found: Sequence[Found], home: Path, budget: s
     return 0
 
 
-def _seconds(found: Found, budget: str) -> float | None:
-    """What the claim's runs took when its verdict was made, if that was at the same budget."""
+def _seconds_each(found: Found, budget: str) -> float | None:
+    """What one of the claim's runs took when its verdict was made, if that was at the same budget."""
     path = found.docs.with_suffix(".json")
     if not path.is_file():
         return None
     kept = read(path)
-    return float(kept["seconds"]) if kept["budget"] == budget and kept["verdict"] != NOT_RUN else None
+    if kept["budget"] != budget or kept["verdict"] == NOT_RUN:
+        return None
+    return float(kept["seconds"]) / sum(len(arm["runs"]) for arm in kept["arms"].values())

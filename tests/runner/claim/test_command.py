@@ -239,10 +239,12 @@ def test_a_dry_run_runs_nothing(place: Place, capsys: pytest.CaptureFixture[str]
     assert out.count("toy_flow-toy_points-") == 6
     assert not place.runs()
     assert place.run("toys/steps") == 0
-    place.write("steps", seeds=[4, 5, 6])
+    kept = place.kept("steps")
+    (place.docs / "toys" / "steps.json").write_text(json.dumps({**kept, "seconds": 60.0}))
+    place.write("steps", seeds=[3, 4, 5, 6])
     capsys.readouterr()
     assert place.run("toys/steps", "--dry-run") == 0
-    assert "6 of 6 runs to do, about" in capsys.readouterr().out
+    assert "6 of 8 runs to do, about 60 s" in capsys.readouterr().out
 
 
 def direction(**changes: Any) -> list[dict[str, Any]]:
