@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def learning_rate(step: int, base: float, schedule: str, warmup: int, steps: int) -> float:
@@ -30,3 +31,13 @@ def learning_rate(step: int, base: float, schedule: str, warmup: int, steps: int
         return base
     progress = (step - warmup) / max(1, steps - warmup)
     return base * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def step_decay(step: int, base: float, milestones: Sequence[float], factor: float, steps: int) -> float:
+    """The rate of update number `step`, counted from 0: `base` times `factor` for each milestone passed.
+
+    Args:
+        milestones: parts of the training, 0 to 1.
+        steps: length of the training.
+    """
+    return float(base * factor ** sum(step >= round(at * steps) for at in milestones))

@@ -69,9 +69,10 @@ class BatchNorm(nn.Module):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, count: int) -> None:
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-        self.running_var.lerp_((var * count / (count - 1)).to(self.running_var.dtype), share)
+        dtype = self.running_mean.dtype
+        share = (1 / self.num_batches_tracked).to(dtype) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(dtype), share)
+        self.running_var.lerp_((var * count / (count - 1)).to(dtype), share)
 
     def _refuse(self, x: Tensor) -> None:
         shape = tuple(x.shape)

@@ -37,6 +37,11 @@ class Norm:
     dims: int = 2
     eps: float = 1e-5
 
+    @property
+    def centres(self) -> bool:
+        """Whether the mean of each channel is taken away, so that an offset before it has no effect."""
+        return self.kind in ("batch", "renorm", "instance")
+
     def __call__(self, channels: int) -> nn.Module:
         """A layer for `channels` channels; raises ValueError where they do not divide into the groups."""
         fused = self.impl == "fused"

@@ -1,4 +1,4 @@
-"""Moments of the population instead of moving averages (Ioffe and Szegedy, algorithm 2, lines 8 to 12)."""
+"""Batch moments at evaluation: those of each batch, or of the population instead of moving averages."""
 
 from __future__ import annotations
 
@@ -14,29 +14,53 @@ from methods.common.norm.batch import BatchNorm
 TRACKING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm)
 
 
-@contextmanager
-def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
-    """`model` in evaluation mode, its running moments the averages over `batches` of its inputs; all is as
-    before on leaving.
+def tracking(model: nn.Module) -> list[Any]:
+    """The layers of a model that keep running moments."""
+    return [module for module in model.modules() if isinstance(module, TRACKING)]
 
-    The variance is the average of the batches' unbiased ones, as the paper has it.
-    """
-    norms = [module for module in model.modules() if isinstance(module, TRACKING)]
+
+@contextmanager
+def kept(model: nn.Module) -> Iterator[None]:
+    """Modes and running moments may be changed inside; all is as before on leaving."""
     modes = {module: module.training for module in model.modules()}
-    saved = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
+    saved = [(buffer, buffer.clone()) for norm in tracking(model) for buffer in norm.buffers()]
     try:
-        model.eval()
-        _average(model, norms, batches)
         yield
     finally:
         for module, training in modes.items():
             module.training = training
-        for buffer, old in saved:
-            buffer.copy_(old)
+        with torch.no_grad():
+            for buffer, old in saved:
+                buffer.copy_(old)
+
+
+@contextmanager
+def batch_moments(model: nn.Module) -> Iterator[None]:
+    """`model` in evaluation mode but for its batch normalisation, which uses each batch's moments."""
+    with kept(model):
+        model.eval()
+        for norm in tracking(model):
+            norm.train()
+        yield
+
+
+@contextmanager
+def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
+    """`model` in evaluation mode with running moments averaged over `batches` of its inputs (Ioffe and
+    Szegedy, algorithm 2, lines 8 to 12).
+
+    The variance is the average of the batches' unbiased ones, as the paper has it. Without batches the moving
+    averages stay.
+    """
+    with kept(model):
+        model.eval()
+        _average(model, batches)
+        yield
 
 
 @torch.no_grad()
-def _average(model: nn.Module, norms: list[Any], batches: Iterable[Tensor]) -> None:
+def _average(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    norms = tracking(model)
     momenta = [norm.momentum for norm in norms]
     try:
         for norm in norms:

@@ -1,0 +1,33 @@
+"""What holds exactly of batch normalisation; nothing is trained."""
+
+from __future__ import annotations
+
+import torch
+
+from methods.batchnorm.config import BatchNormConfig
+from methods.common.classify.build import network
+from runner.api import Inputs, Metrics
+
+
+def batch_of_one(config: BatchNormConfig, inputs: Inputs) -> Metrics:
+    """Whether one image alone is refused in training: 1 if so, 0 if not."""
+    net = network(config, inputs.data.shape, len(inputs.data.classes)).train()
+    try:
+        net(torch.zeros(1, *inputs.data.shape))
+    except ValueError:
+        return {"check/refuses_one": 1.0}
+    return {"check/refuses_one": 0.0}
+
+
+@torch.no_grad()
+def coupled(config: BatchNormConfig, inputs: Inputs) -> Metrics:
+    """How far an image's output moves where the others of its batch are exchanged, in training and in
+    evaluation (section 3.4)."""
+    net = network(config, inputs.data.shape, len(inputs.data.classes))
+    image, *others = torch.randn(3, 8, *inputs.data.shape).unbind(0)
+    found = {}
+    for mode in ("train", "eval"):
+        net.train(mode == "train")
+        outputs = [net(torch.cat((image[:1], other)))[0] for other in others]
+        found[f"check/moved_{mode}"] = (outputs[0] - outputs[1]).abs().max()
+    return found

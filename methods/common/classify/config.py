@@ -1,0 +1,72 @@
+"""Settings of a classifier; methods add their own. The values stand in the methods' YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+NORMS = ("none", "batch", "group", "layer", "instance", "renorm")
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Network, normalisation, initialisation and optimiser.
+
+    Raises:
+        ValueError: where two values contradict each other; single values are checked against the metadata.
+    """
+
+    network: Literal["mlp", "resnet", "vgg16", "inception"] = field(metadata={"help": "family of networks"})
+    hidden: tuple[int, ...] = field(metadata={"help": "units of the hidden layers of network=mlp", "min": 1})
+    depth: int = field(metadata={"help": "layers of network=resnet: 6 n + 2, or 50 or 101", "min": 8})
+    width: int = field(
+        metadata={"help": "channels of the first stage of network=resnet", "min": 1, "max": 4096}
+    )
+    activation: Literal["relu", "sigmoid"] = field(
+        metadata={"help": "nonlinearity of network=mlp and inception"}
+    )
+    dropout: float = field(metadata={"help": "dropout, where the network has it", "min": 0, "below": 1})
+
+    norm: Literal["none", "batch", "group", "layer", "instance", "renorm"] = field(
+        metadata={"help": "normalisation of every layer but the last"}
+    )
+    groups: int | None = field(metadata={"help": "groups of norm=group; null = by the channels", "min": 1})
+    norm_impl: Literal["reference", "fused"] = field(metadata={"help": "our own layers, or torch's kernels"})
+    norm_momentum: float | None = field(
+        metadata={"help": "weight of a batch in running moments; null = mean of all", "min": 0, "max": 1}
+    )
+    zero_gamma: bool = field(metadata={"help": "whether the last gain of each residual block begins at 0"})
+
+    input: Literal["standard", "binary"] = field(
+        metadata={"help": "pixels less their mean over their deviation, or 0 and 1"}
+    )
+    init: Literal["he", "gaussian"] = field(metadata={"help": "initial weights"})
+    init_std: float = field(metadata={"help": "deviation of init=gaussian", "above": 0})
+
+    lr: float = field(metadata={"help": "learning rate of SGD", "above": 0})
+    lr_batch: int | None = field(
+        metadata={"help": "batch size that lr is for; null = lr whatever the size", "min": 1}
+    )
+    momentum: float = field(metadata={"help": "momentum of SGD", "min": 0, "below": 1})
+    weight_decay: float = field(metadata={"help": "weight decay", "min": 0})
+    norm_decay: float | None = field(
+        metadata={"help": "weight decay of gains and all offsets; null = weight_decay", "min": 0}
+    )
+    schedule: Literal["constant", "cosine", "step"] = field(metadata={"help": "course of the learning rate"})
+    milestones: tuple[float, ...] = field(
+        metadata={"help": "parts of the training after which schedule=step divides the rate", "above": 0}
+    )
+    decay: float = field(metadata={"help": "factor of schedule=step", "above": 0, "max": 1})
+    warmup: int = field(metadata={"help": "steps of linear warm-up of the learning rate", "min": 0})
+
+    recalibrate_batches: int = field(
+        metadata={"help": "training batches whose moments replace the running ones at evaluation", "min": 0}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.hidden:
+            raise ValueError("method.hidden must name one layer or more")
+        if any(not 0 < at < 1 for at in self.milestones) or list(self.milestones) != sorted(self.milestones):
+            raise ValueError("method.milestones must be numbers between 0 and 1 in ascending order")
+        if self.network == "mlp" and self.norm == "instance":
+            raise ValueError("method.norm=instance needs positions; network=mlp has one value a channel")
