@@ -59,10 +59,11 @@ def saturation(model: nn.Module, images: Tensor) -> Metrics:
 def running_error(model: nn.Module, images: Tensor) -> Metrics:
     """Distance of running means from the batch's, in the batch's deviations: the mean over channels and
     layers."""
-    modules = dict(model.named_modules())
+    modules = {name: module for name, module in model.named_modules() if isinstance(module, TRACKING)}
+    running = {name: module.running_mean.clone() for name, module in modules.items()}  # as the batch finds it
     errors = []
     for name, x in received(model, images, lambda module: isinstance(module, TRACKING)).items():
         dims = [0, *range(2, x.ndim)]
         deviation = x.var(dims, correction=0).add(modules[name].eps).sqrt()
-        errors.append(((modules[name].running_mean - x.mean(dims)).abs() / deviation).mean())
+        errors.append(((running[name] - x.mean(dims)).abs() / deviation).mean())
     return {"running_error": torch.stack(errors).mean().item()} if errors else {}

@@ -15,8 +15,9 @@ def he(model: nn.Module) -> None:
     maps (He et al., 2015); small ones for the last map, and offsets 0."""
     layers = _layers(model)
     for layer in layers:
-        mode = "fan_out" if isinstance(layer, nn.Conv2d) else "fan_in"
-        nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
+        nn.init.kaiming_normal_(
+            layer.weight, mode="fan_out" if isinstance(layer, nn.Conv2d) else "fan_in", nonlinearity="relu"
+        )
     layers[-1].weight.normal_(0, HEAD)
 
 

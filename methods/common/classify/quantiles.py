@@ -94,10 +94,10 @@ class Quantiles:
             axes = figure.add_subplot(count, 1, i + 1)
             for j, level in enumerate(self.levels):
                 axes.plot(steps, self.history[: self.looks, i, j], label=f"{100 * level:g} %", linewidth=1.2)
-            axes.set_title(f"input of {name}", fontsize=8, loc="left")
+            axes.set_title(f"layer {i + 1}: what {name} receives", fontsize=8, loc="left")
             axes.tick_params(labelsize=7)
-            if i == 0:
-                axes.legend(fontsize=7, ncols=len(self.levels), loc="upper right")
+        lines, labels = axes.get_legend_handles_labels()
+        figure.legend(lines, labels, fontsize=8, ncols=len(labels), loc="outside upper right", frameon=False)
         figure.supxlabel("step", fontsize=8)
         return {"quantiles": figure}
 

@@ -70,7 +70,7 @@ class BatchNorm(nn.Module):
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, count: int) -> None:
         dtype = self.running_mean.dtype
-        share = (1 / self.num_batches_tracked).to(dtype) if self.momentum is None else self.momentum
+        share = self.num_batches_tracked.to(dtype).reciprocal() if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean.to(dtype), share)
         self.running_var.lerp_((var * count / (count - 1)).to(dtype), share)
 

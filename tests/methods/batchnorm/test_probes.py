@@ -1,0 +1,100 @@
+"""How gradients turn, how full sigmoids are, and how well running moments fit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from datasets.types import ImageBatch
+from methods.batchnorm.covariate import GradientShift, layers_of, shifts
+from methods.batchnorm.layers import Layers, running_error, saturation
+from tests.methods.common.classify.settings import built, train
+
+
+class Two(nn.Module):
+    """Two linear maps, so that the gradient by the second is known: (softmax - onehot) times the hidden."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.second(self.first(x))
+        return y
+
+
+def test_the_shift_of_the_second_layer_by_hand() -> None:
+    torch.manual_seed(0)
+    model = Two().double()
+    batch = ImageBatch(torch.randn(5, 3).double(), torch.tensor([0, 1, 0, 1, 1]))
+    old = {name: p.detach().clone() for name, p in model.named_parameters()}
+    new = {name: p + 0.3 * torch.randn_like(p) for name, p in old.items()}
+
+    def gradient(first: dict[str, torch.Tensor]) -> torch.Tensor:
+        """By the *old* second layer."""
+        hidden = batch.images @ first["first.weight"].T + first["first.bias"]
+        error = (hidden @ old["second.weight"].T).softmax(1) - nn.functional.one_hot(batch.labels)
+        return (error.T @ hidden / 5).flatten()
+
+    assert layers_of(model) == [["first.weight", "first.bias"], ["second.weight"]]
+    ((distance, cosine),) = shifts(model, layers_of(model), old, new, batch)
+    before, after = gradient(old), gradient(new)
+    assert distance == pytest.approx(((after - before).norm() / before.norm()).item())
+    assert cosine == pytest.approx((after @ before / after.norm() / before.norm()).item())
+
+
+def test_without_an_update_nothing_turns() -> None:
+    model = Two().double()
+    batch = ImageBatch(torch.randn(5, 3).double(), torch.tensor([0, 1, 0, 1, 1]))
+    same = {name: p.detach() for name, p in model.named_parameters()}
+    ((distance, cosine),) = shifts(model, layers_of(model), same, same, batch)
+    assert distance == pytest.approx(0, abs=1e-12)
+    assert cosine == pytest.approx(1)
+
+
+def test_the_shift_is_measured_when_due_and_changes_nothing() -> None:
+    probe = GradientShift(10)
+    with_probe, without = built(probe, dropout=0.3), built(dropout=0.3)
+    torch.manual_seed(5)
+    logged = train(with_probe, 10)
+    torch.manual_seed(5)
+    train(without, 10)
+    assert [i + 1 for i, found in enumerate(logged) if "ics_cosine" in found] == [10]
+    assert logged[9]["ics_cosine"] == pytest.approx(probe.metrics()["ics_cosine"])
+    for name, value in without.classifier.state_dict().items():
+        assert torch.equal(with_probe.classifier.state_dict()[name], value), name
+    other = GradientShift(10)
+    built(other)
+    assert other.metrics() == {}
+    other.load_state_dict(probe.state_dict())
+    assert other.metrics() == probe.metrics()
+
+
+def test_saturation_by_hand() -> None:
+    """s (1 - s) is below 0.05 from 2.887 on: of -3, -2.8, 0 and 9 half."""
+    model = nn.Sequential(nn.Sigmoid(), nn.Linear(1, 1), nn.Sigmoid())
+    nn.init.zeros_(model[1].weight)
+    found = saturation(model, torch.tensor([-3.0, -2.8, 0.0, 9.0]).unsqueeze(1))
+    assert found == {"saturated_1": 0.5, "saturated_2": 0.0, "saturated": 0.25}
+    assert saturation(nn.ReLU(), torch.zeros(2)) == {}
+
+
+def test_the_running_moments_error_by_hand() -> None:
+    """A batch of mean 2 and deviation 1, where the running mean is 0.5."""
+    norm = nn.BatchNorm1d(1, eps=1e-12)
+    norm.running_mean.fill_(0.5)
+    assert running_error(nn.Sequential(norm), torch.tensor([[1.0], [3.0]]))["running_error"] == pytest.approx(
+        1.5
+    )
+    assert running_error(nn.ReLU(), torch.zeros(2)) == {}
+
+
+def test_layers_are_measured_without_a_change() -> None:
+    probe = Layers()
+    made = built(probe)
+    train(made, 10)
+    before = {name: value.clone() for name, value in made.classifier.state_dict().items()}
+    found = probe.metrics()
+    assert {"saturated", "running_error"} <= found.keys()
+    assert all(torch.equal(made.classifier.state_dict()[name], value) for name, value in before.items())

@@ -1,0 +1,136 @@
+"""The stage: what a step does, what is reported, and what is refused before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, log_loss
+from torch import nn
+
+from methods.common.classify.stage import ClassifyStage
+from tests.methods.common.classify.settings import built, evaluate, images, train
+
+
+def logits(made: ClassifyStage, split: str, size: int, train_mode: bool = False) -> torch.Tensor:
+    part = getattr(made.data, split)
+    made.classifier.train(train_mode)
+    with torch.no_grad():
+        rows = [
+            made.classifier(part.batch(torch.arange(i, min(i + size, len(part)))).images)
+            for i in range(0, len(part), size)
+        ]
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize("count", [64, 61])
+def test_what_is_reported_is_what_scikit_learn_counts(count: int) -> None:
+    made = built(data=images(count))
+    train(made, 20)
+    found = evaluate(made)
+    labels, scores = made.data.test.labels, logits(made, "test", count)
+    assert found["test/accuracy"] == pytest.approx(accuracy_score(labels, scores.argmax(1)))
+    assert found["test/error"] == pytest.approx(1 - found["test/accuracy"])
+    assert found["test/loss"] == pytest.approx(log_loss(labels, scores.double().softmax(1)), rel=1e-5)
+    assert found["test/error_low"] < found["test/error"] < found["test/error_high"]
+
+
+def test_train_mode_takes_each_batch_by_its_own_moments() -> None:
+    made = built(data=images(61), lr=0.5)
+    train(made, 30)
+    found = evaluate(made)
+    before = {name: buffer.clone() for name, buffer in made.classifier.named_buffers()}
+    labels = made.data.test.labels[:56]  # seven whole batches
+    own = (logits(made, "test", 8, train_mode=True)[:56].argmax(1) == labels).double().mean().item()
+    made.classifier.load_state_dict(before, strict=False)
+    running = (logits(made, "test", 8)[:56].argmax(1) == labels).double().mean().item()
+    assert found["test/accuracy_train_mode"] == pytest.approx(own)
+    assert found["test/train_mode_gap"] == pytest.approx(own - running)
+    assert "test/train_mode_gap" not in evaluate(built(norm="group"))
+
+
+def test_looking_changes_nothing() -> None:
+    looked, plain = built(recalibrate_batches=2), built(recalibrate_batches=2)
+    train(looked, 5)
+    train(plain, 5)
+    first = evaluate(looked, "validation")
+    assert evaluate(looked, "validation") == first
+    train(looked, 5, start=5)
+    train(plain, 5, start=5)
+    for name, value in plain.classifier.state_dict().items():
+        assert torch.equal(looked.classifier.state_dict()[name], value), name
+
+
+def test_recalibrated_moments_are_used() -> None:
+    made = built(recalibrate_batches=4, norm_momentum=0.0)
+    train(made, 20)
+    assert evaluate(made)["test/accuracy"] > evaluate(built(norm_momentum=0.0))["test/accuracy"] + 0.2
+
+
+@pytest.mark.parametrize("implementation", ["reference", "fused"])
+@pytest.mark.parametrize("norm", ["none", "batch", "group", "layer", "renorm"])
+def test_it_learns(norm: str, implementation: str) -> None:
+    made = built(norm=norm, norm_impl=implementation, activation="relu", lr=0.05)
+    losses = [float(found["loss"]) for found in train(made, 60)]
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    assert evaluate(made)["test/accuracy"] > 0.5
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_ours_and_torchs_norms_give_one_curve(norm: str) -> None:
+    """Steps of the residual network, whose sums are in another order."""
+    curves = []
+    for implementation in ("reference", "fused"):
+        made = built(network="resnet", norm=norm, norm_impl=implementation, lr=0.01)
+        curves.append([float(found["loss"]) for found in train(made, 20)])
+    assert curves[0] == pytest.approx(curves[1], abs=1e-3)
+
+
+def test_the_first_step_is_torchs_sgd() -> None:
+    """Momentum and two weight decays, on what the loss's gradient is by itself."""
+    made = built(weight_decay=0.1, norm_decay=0.02, lr=0.3, momentum=0.9)
+    parameters = dict(made.classifier.named_parameters())
+    before = {name: p.detach().clone() for name, p in parameters.items()}
+    batch = made.batch(made.sample(0))
+    gradients = torch.autograd.grad(
+        nn.functional.cross_entropy(made.classifier.train()(batch.images), batch.labels),
+        list(parameters.values()),
+    )
+    train(made, 1)
+    for (name, p), gradient in zip(parameters.items(), gradients, strict=True):
+        decay = 0.1 if p.ndim > 1 else 0.02
+        expected = before[name] - 0.3 * (gradient + decay * before[name])
+        torch.testing.assert_close(p.detach(), expected, msg=name)
+
+
+def test_the_rate_goes_with_the_batch() -> None:
+    """Goyal et al.'s rule: 0.1 for 32, so 0.025 for 8; a tenth of it after half of the steps."""
+    made = built(lr=0.1, lr_batch=32, schedule="step", milestones=(0.5,), decay=0.1)
+    assert made.rates(0)["optimizer"] == pytest.approx(0.025)
+    assert made.rates(19)["optimizer"] == pytest.approx(0.025)
+    assert made.rates(20)["optimizer"] == pytest.approx(0.0025)
+
+
+@pytest.mark.parametrize(
+    ("changes", "size", "said"),
+    [
+        ({"norm": "batch"}, 1, r"no batches of 1 images of \(1, 8, 8\): .*1, 12"),
+        ({"norm": "batch", "norm_impl": "reference"}, 1, "one value a channel"),
+        ({"network": "resnet", "norm": "group", "groups": 3}, 8, "divisible|divide"),
+        ({"network": "inception"}, 1, "no batches of 1 images"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_when_it_is_built(
+    changes: dict[str, Any], size: int, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        built(batch_size=size, **changes)
+
+
+def test_the_layer_that_overflows_is_named() -> None:
+    made = built(norm="none")
+    with torch.no_grad():
+        made.classifier.net.layers[4].weight.fill_(torch.inf)
+    assert made.diagnose(made.batch(made.sample(0))) == "net.layers.4"
+    assert built().diagnose(made.batch(made.sample(0))) is None
