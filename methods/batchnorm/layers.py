@@ -59,7 +59,7 @@ def saturation(model: nn.Module, images: Tensor) -> Metrics:
 def running_error(model: nn.Module, images: Tensor) -> Metrics:
     """Distance of running means from the batch's, in the batch's deviations: the mean over channels and
     layers."""
-    modules = {name: module for name, module in model.named_modules() if isinstance(module, TRACKING)}
+    modules: dict[str, Any] = {n: m for n, m in model.named_modules() if isinstance(m, TRACKING)}
     running = {name: module.running_mean.clone() for name, module in modules.items()}  # as the batch finds it
     errors = []
     for name, x in received(model, images, lambda module: isinstance(module, TRACKING)).items():

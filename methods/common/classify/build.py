@@ -20,7 +20,10 @@ ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 def norm_of(config: ClassifierConfig) -> Norm:
     """The normalisation of a configuration's layers."""
     dims = 1 if config.network == "mlp" else 2
-    return Norm(config.norm, config.groups, config.norm_impl, config.norm_momentum, dims)
+    return Norm(
+        config.norm, config.groups, config.norm_impl, config.norm_momentum, dims,
+        scattered=config.grouping == "random",
+    )  # fmt: skip
 
 
 def network(config: ClassifierConfig, shape: tuple[int, int, int], classes: int) -> nn.Module:

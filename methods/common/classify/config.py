@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-NORMS = ("none", "batch", "group", "layer", "instance", "renorm")
-
 
 @dataclass(frozen=True)
 class ClassifierConfig:
@@ -31,6 +29,9 @@ class ClassifierConfig:
         metadata={"help": "normalisation of every layer but the last"}
     )
     groups: int | None = field(metadata={"help": "groups of norm=group; null = by the channels", "min": 1})
+    grouping: Literal["neighbours", "random"] = field(
+        metadata={"help": "which channels make a group of norm=group"}
+    )
     norm_impl: Literal["reference", "fused"] = field(metadata={"help": "our own layers, or torch's kernels"})
     norm_momentum: float | None = field(
         metadata={"help": "weight of a batch in running moments; null = mean of all", "min": 0, "max": 1}

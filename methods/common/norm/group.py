@@ -45,10 +45,12 @@ class GroupNorm(nn.Module):
             raise ValueError(f"{shape} has one value in each of {self.groups} groups; it takes two or more")
         if x.numel() == 0:
             return scaled(wide(x), self.weight, self.bias).to(x.dtype)
-        grouped = wide(x).reshape(len(x), self.groups, -1)
+        return scaled(self._normalised(wide(x)), self.weight, self.bias).to(x.dtype)
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        grouped = x.reshape(len(x), self.groups, -1)
         mean, var = moments(grouped, (2,))
-        normalised = ((grouped - mean) / (var + self.eps).sqrt()).view(shape)
-        return scaled(normalised, self.weight, self.bias).to(x.dtype)
+        return ((grouped - mean) / (var + self.eps).sqrt()).view(x.shape)
 
     def extra_repr(self) -> str:
         return f"{self.groups}, {self.channels}, eps={self.eps}, affine={self.weight is not None}"
@@ -68,3 +70,18 @@ class InstanceNorm(GroupNorm):
 
     def __init__(self, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(channels, channels, eps, affine)
+
+
+class ScatteredGroupNorm(GroupNorm):
+    """Group normalisation whose groups are random channels instead of neighbours, drawn when it is made.
+
+    Its state also has the order of the channels, int64 `[C]`.
+    """
+
+    def __init__(self, groups: int, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(groups, channels, eps, affine)
+        self.order: Tensor
+        self.register_buffer("order", torch.randperm(channels))
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        return super()._normalised(x[:, self.order])[:, self.order.argsort()]

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import nn
 
 from methods.common.norm.batch import BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm
-from methods.common.norm.group import GroupNorm, InstanceNorm, LayerNorm
+from methods.common.norm.group import GroupNorm, InstanceNorm, LayerNorm, ScatteredGroupNorm
 
 Kind = Literal["none", "batch", "group", "layer", "instance", "renorm"]
 Impl = Literal["reference", "fused"]
@@ -28,6 +28,8 @@ class Norm:
         dims: dimensions of a channel: 1 for `[B, C]` and `[B, C, L]`, 2 for `[B, C, H, W]`, 3 for
             `[B, C, D, H, W]`.
         eps: added to variances.
+        scattered: whether the groups of `group` are random channels instead of neighbours, for which there
+            is only our own layer.
     """
 
     kind: Kind = "batch"
@@ -36,6 +38,7 @@ class Norm:
     momentum: float | None = 0.1
     dims: int = 2
     eps: float = 1e-5
+    scattered: bool = False
 
     @property
     def centres(self) -> bool:
@@ -54,6 +57,8 @@ class Norm:
                 return BatchRenorm(channels, self.eps, self.momentum)
             case "group":
                 groups = groups_for(channels) if self.groups is None else self.groups
+                if self.scattered:
+                    return ScatteredGroupNorm(groups, channels, self.eps)
                 return (nn.GroupNorm if fused else GroupNorm)(groups, channels, self.eps)
             case "layer":
                 return nn.GroupNorm(1, channels, self.eps) if fused else LayerNorm(channels, self.eps)

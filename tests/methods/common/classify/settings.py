@@ -19,7 +19,8 @@ from runner.engine.update import Updater
 
 PLAIN: dict[str, Any] = {
     "network": "mlp", "hidden": (12, 10), "depth": 8, "width": 4, "activation": "sigmoid", "dropout": 0.0,
-    "norm": "batch", "groups": None, "norm_impl": "fused", "norm_momentum": 0.1, "zero_gamma": True,
+    "norm": "batch", "groups": None, "grouping": "neighbours", "norm_impl": "fused",
+    "norm_momentum": 0.1, "zero_gamma": True,
     "input": "standard", "init": "he", "init_std": 0.1, "lr": 0.1, "lr_batch": None, "momentum": 0.9,
     "weight_decay": 0.0, "norm_decay": None, "schedule": "constant", "milestones": (0.5,), "decay": 0.1,
     "warmup": 0, "recalibrate_batches": 0,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.common.norm.group import GroupNorm, InstanceNorm, LayerNorm
+from methods.common.norm.group import GroupNorm, InstanceNorm, LayerNorm, ScatteredGroupNorm
 from tests.methods.common.norm.layers import draw
 
 X = draw((4, 6, 3, 5))
@@ -48,3 +48,12 @@ def test_one_value_a_group_is_refused(images: int) -> None:
         GroupNorm(4, 4)(torch.zeros(images, 4, 1, 1))
     with pytest.raises(ValueError, match=r"has 4 channels, not those of \(2, 6"):
         GroupNorm(2, 4)(torch.zeros(2, 6, 3, 3))
+
+
+def test_scattered_groups_are_those_of_channels_put_in_order() -> None:
+    layer, plain = ScatteredGroupNorm(2, 6).double(), GroupNorm(2, 6).double()
+    with torch.no_grad():
+        layer.weight.copy_(draw((6, 1)).flatten())
+        plain.weight.copy_(layer.weight[layer.order])
+    torch.testing.assert_close(layer(X)[:, layer.order], plain(X[:, layer.order]))
+    assert not torch.equal(layer.order, torch.arange(6))
