@@ -7,9 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from datasets.download import obtain
+from datasets.download import missing, obtain
 from datasets.files import accepted, find, is_unpacked, problem
-from datasets.types import Access, DatasetEntry, RemoteFile
+from datasets.types import Access, DataError, DatasetEntry, RemoteFile
 
 
 def remote_files(entry: DatasetEntry, config: Any) -> list[RemoteFile]:
@@ -18,6 +18,13 @@ def remote_files(entry: DatasetEntry, config: Any) -> list[RemoteFile]:
         return []
     module, _, function = entry.files.partition(":")
     return list(getattr(import_module(module), function)(config))
+
+
+def refuse_missing(entry: DatasetEntry, config: Any, access: Access) -> None:
+    """Raises `DataError` for an official file that is not there and may not be fetched; reads none."""
+    for file in remote_files(entry, config):
+        if find(entry.name, file, access) is None and not access.download:
+            raise DataError(missing(entry.name, file, access, "data.download=false forbids fetching it"))
 
 
 def fetch(entry: DatasetEntry, config: Any, access: Access) -> list[Path]:

@@ -17,3 +17,9 @@ def cores() -> int:
     except (OSError, ValueError):  # no such file, or "max": no bound
         return bound
     return max(1, min(bound, quota // period))
+
+
+def told() -> int | None:
+    """The number of threads that `OMP_NUM_THREADS` asks for; None where it asks for none."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) or None if text.isascii() and text.isdigit() else None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 from typing import Any
 
 import torch
 
-from runner.cores import cores
+from runner.cores import cores, told
 from runner.errors import ConfigError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -18,8 +17,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 def set_threads(threads: int | None) -> int:
     """Sets torch's threads and returns their number; where None, `OMP_NUM_THREADS` or the cores."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    count = threads or (int(told) if told.isascii() and told.isdigit() else 0) or cores()
+    count = threads or told() or cores()
     torch.set_num_threads(count)
     return count
 

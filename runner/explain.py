@@ -34,6 +34,10 @@ def explain(error: Exception, words: Sequence[str], composer: Composer) -> str:
     if swept:
         key = swept[1].partition("=")[0]
         return f"{swept[1]} lists several values: add -m to sweep over them, or write {key}=[...] for a list"
+    swept = re.search(r"Sweep parameters '([^']*)' requires --multirun", text)
+    if swept:
+        search = " sweeper=optuna" if "interval(" in swept[1] else ""
+        return f"{swept[1]} stands for several values: add -m{search}"
     unknown = re.search(r"Could not (?:override|delete(?: from config\.)?) '?([^'\s]+?)'?\.? ", text + " ")
     if unknown:
         return _unknown_key(unknown[1].rstrip("."), words, composer)

@@ -17,6 +17,7 @@ from runner.errors import ConfigError
 from runner.settings import flat
 
 UNFINISHED = "running or killed"
+PRUNED = "pruned"
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MADE_BY = ("device", "precision", "threads", "versions", "git", "data")
@@ -39,7 +40,8 @@ class Run:
 
     @property
     def status(self) -> str:
-        return str(self.result.get("status", UNFINISHED))
+        status = str(self.result.get("status", UNFINISHED))
+        return PRUNED if status == "stopped" and (self.error or "").startswith(f"{PRUNED}: ") else status
 
     @property
     def error(self) -> str | None:

@@ -112,7 +112,8 @@ class Training:
         modules = guard.modules_of(stage.tracked)
         context.team.spread(modules)
         if context.team.size > 1 and (names := batch_statistics(modules)):
-            log.info("%s normalises by each process's share of a batch, not by the whole", names[0])
+            others = f" and {len(names) - 1} others" if len(names) > 1 else ""
+            log.info("%s%s normalise by each process's share of a batch, not by the whole", names[0], others)
         averaged = {n: m for n, m in modules.items() if stage.averaged is None or n in stage.averaged}
         self.averages = Averages(averaged, trainer.ema) if trainer.ema is not None else None
         self.update = Updater(

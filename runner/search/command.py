@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import time
 from collections import deque
@@ -21,14 +22,17 @@ from runner.search.space import Choices, Dimension, Interval, Space, read_space
 from runner.search.study import Search, Trial
 from runner.sweep.command import how_words
 from runner.sweep.conduct import Conduct
+from runner.sweep.here import refuse_what_is_missing
 from runner.sweep.hparams import Column, columns
 from runner.sweep.ledger import Ended
 from runner.sweep.perform import ended, under_way
 from runner.sweep.plan import Job, Plan
 from runner.sweep.rows import Rows
+from runner.sweep.settings import LocalSettings
 from runner.sweep.table import print_table
 
 log = logging.getLogger("reclaim")
+MANY_DIGITS = re.compile(r"-?(?=\d*\.)(?=(\.?\d\.?){8})[\d.]+(e[-+]?\d+)?")
 LOOK_SECONDS = 1.0
 """How often a running trial's log is looked at."""
 
@@ -44,8 +48,9 @@ def search(composer: Composer, show: bool = False) -> int:
         spans = [f"  {key}={dimension}" for key, dimension in space.dimensions.items()]
         print("\n".join([f"{how.announced(settings.trials)}, searching", *spans]))
         return 0
+    refuse_what_is_missing([first], how)
     home = folder.make(Path(first.root.outputs).expanduser() / "sweeps")
-    Plan.of(composer, how.words).write(home)
+    Plan.of(composer, how.words, how.threads).write(home)
     return _run(home, composer, space, settings, how, first)
 
 
@@ -64,6 +69,14 @@ def take_up(
     space, first, settings = _asked(composer)
     how = replace(Conduct.of(first.how, said, first.root, settings.trials), data=data)
     check(how)
+    begun = sum(1 for _ in home.glob("trial-*"))
+    if settings.trials < begun:
+        raise ConfigError(f"sweeper.trials={settings.trials} is fewer than the {begun} that were begun")
+    found = Search(home, space, settings, *goal(settings, *_last_stage(first)[1:]))
+    records = found.records()
+    if len(records) >= found.total and all(record.state != "unfinished" for record in records):
+        print(f"{home} is completed; nothing to do (sweeper.trials=N for more)\n{found.summary()}")
+        return 0 if found.best() is not None else 1
     if any(word.startswith("sweeper.") for word in said):  # how many trials, and the like, hold from now on
         kept = [word for word in said if word.startswith("sweeper")]
         kept += [word for word in saved.how if not word.startswith("sweeper")]
@@ -94,9 +107,9 @@ def _probed(composer: Composer, space: Space) -> list[Composed]:
         return [composer.compose(words) for words in space.probes()]
     except ConfigError as error:
         for key, found in space.dimensions.items():
-            if not isinstance(found, Interval) or found.whole or key not in str(error):
+            if not isinstance(found, Interval) or found.whole or f"{key}=" not in str(error):
                 continue
-            if found.low.is_integer() and found.high.is_integer():
+            if found.low.is_integer() and found.high.is_integer() and "whole number" in str(error):
                 whole = replace(found, low=int(found.low), high=int(found.high))
                 raise ConfigError(f"{error}; for whole numbers: {key}='{whole}'") from None
         raise
@@ -112,14 +125,20 @@ def _run(
     rows = Rows(home, trials.begun(), _columns(space), metric)
     with under_way(home, how, rows, found.total, metric) as sweep:
         log.info("searching for the %s %s", "least" if minimise else "greatest", metric)
+        if settings.prune != "none" and isinstance(how.launcher, LocalSettings):
+            log.info(
+                "sweeper.prune=%s needs launcher=process: here a trial is seen at its end", settings.prune
+            )
         sweep.pool.run(trials)
-        labels = {r.trial.name: f"{r.trial.name} {' '.join(r.trial.words)}" for r in found.records()}
-        states = print_table(list(labels), sweep.ledger, labels, metric)
+        if trials.wrong is not None:
+            log.error("%s", trials.wrong)
+        records = found.records()
+        labels = {r.trial.name: f"{r.trial.name} {' '.join(map(short, r.trial.words))}" for r in records}
+        failed = {r.trial.name: r.error for r in records if r.state == "failed"}
+        states = print_table(list(labels), sweep.ledger, labels, metric, failed)
         _conclude(found, composer)
     if trials.wrong is not None:
-        log.error("%s", trials.wrong)
         return 1
-    records = found.records()
     done = len(records) >= found.total and all(record.state != "unfinished" for record in records)
     return ended(home, states, sweep.stop, done and found.best() is not None)
 
@@ -140,6 +159,12 @@ def _last_stage(composed: Composed) -> tuple[str, str | None, bool]:
 
     stage = make_method(composed).stages()[-1]
     return stage.name, getattr(stage, "monitor", None), getattr(stage, "minimise_monitor", True)
+
+
+def short(word: str) -> str:
+    """A word with six digits of a number that has more; the whole of it is in the job's config.yaml."""
+    key, _, text = word.partition("=")
+    return f"{key}={float(text):.6g}" if MANY_DIGITS.fullmatch(text) else word
 
 
 def _columns(space: Space) -> dict[str, Column]:
@@ -210,4 +235,4 @@ class Trials:
         return cut
 
     def label(self, job: Job) -> str:
-        return " ".join([job.name, *self._trials[job.name].words])
+        return " ".join([job.name, *map(short, self._trials[job.name].words)])

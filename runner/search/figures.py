@@ -30,7 +30,6 @@ ARROWS = "arrow: the value lies beyond"
 MOST_BARS = 20
 MOST_SLICES = 9
 LETTERS = 30
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def draw(search: Search) -> list[str]:
@@ -115,7 +114,8 @@ class Marks:
         # a pruned trial's value is that of an early step, and says little beside those of the end
         values = _values(records, ("completed",)) or _values(records, ("pruned", "unfinished"))
         self.low, self.high = shown_range(values, minimise)
-        axes.set_ylim(self.low, self.high)
+        edge = 0.03 * (self.high - self.low)  # so that no mark is cut
+        axes.set_ylim(self.low - edge, self.high + edge)
         axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
         if not values:
             axes.set_yticks([])
@@ -199,13 +199,10 @@ def _values(records: Sequence[Record], states: Sequence[str]) -> list[float]:
 
 
 def _positions(records: Sequence[Record], key: str, dimension: Dimension) -> list[float]:
-    """Where each trial lies along a key; those with the same choice lie beside each other."""
+    """Where each trial lies along a key."""
     if not isinstance(dimension, Choices):
         return [float(record.values[key]) for record in records]
-    return [
-        dimension.texts.index(record.values[key]) + 0.4 * ((GOLDEN * record.trial.number) % 1 - 0.5)
-        for record in records
-    ]
+    return [float(dimension.texts.index(record.values[key])) for record in records]
 
 
 def scale(axes: Any, dimension: Dimension) -> None:

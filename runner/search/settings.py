@@ -37,8 +37,10 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         if self.metric is not None and not self.metric.startswith(PART):
-            why = "the test part is not for choosing" if "test/" in self.metric else "that is no validation"
-            raise ValueError(f"metric={self.metric}: {why}; name a metric such as {PART}loss")
+            why = "the test part is not for choosing" if "test/" in self.metric else "not one of validation"
+            raise ValueError(
+                f"{self.metric} is no metric to search by, {why}; name a metric such as {PART}loss"
+            )
 
 
 SWEEPERS: dict[str, type[GridSettings] | type[SearchSettings]] = {

@@ -40,7 +40,9 @@ try:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 except ImportError:
-    raise ConfigError("sweeper=optuna needs optuna: pip install 'reclaim[search]'") from None
+    raise ConfigError(
+        "sweeper=optuna needs optuna: pip install -e '.[search]' in the project's folder"
+    ) from None
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)

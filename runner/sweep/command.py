@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep
+from hydra.core.override_parser.types import Glob, IntervalSweep
 from hydra.errors import HydraException
 
 from runner import folder
@@ -20,6 +20,7 @@ from runner.errors import ConfigError
 from runner.search.settings import SearchSettings, sweeper_settings
 from runner.settings import GROUPS, HOW
 from runner.sweep.conduct import Conduct
+from runner.sweep.here import refuse_what_is_missing
 from runner.sweep.perform import run_jobs
 from runner.sweep.plan import Job, Plan
 from runner.verbs.evaluate import from_checkpoint
@@ -37,6 +38,8 @@ def sweep(composer: Composer, show: bool = False) -> int:
         raise ConfigError(
             "-m does not go together with torchrun: start the sweep alone, or one run under torchrun"
         )
+    if not composer.words:
+        raise ConfigError("-m alone sweeps over nothing; say what, such as seed=1,2,3 (see run --help)")
     _refuse_swept_how(composer)
     nodes = composer.compose(how_words(composer.words)).how
     if isinstance(sweeper_settings(nodes["sweeper"]), SearchSettings):
@@ -57,8 +60,9 @@ def sweep(composer: Composer, show: bool = False) -> int:
     if show:
         print("\n".join([f"{how.announced(len(jobs))}:", *(f"  {job.name}  {job.id}" for job in planned)]))
         return 0
+    refuse_what_is_missing(composed, how)
     home = folder.make(Path(composed[0].root.outputs).expanduser() / "sweeps")
-    Plan.of(composer, how_words(composer.words), planned).write(home)
+    Plan.of(composer, how_words(composer.words), how.threads, planned).write(home)
     return run_jobs(home, planned, how)
 
 
@@ -79,6 +83,8 @@ def expand(composer: Composer) -> list[list[str]]:
     for override in composer.overrides:
         if isinstance(override.value(), IntervalSweep):
             raise ConfigError(f"{override.input_line}: an interval is searched: add sweeper=optuna")
+        if isinstance(override.value(), Glob):
+            raise ConfigError(f"{override.input_line}: glob() is not known here; list the values")
     try:
         overrides = OverridesParser.create().parse_overrides(composer.words)
         batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
@@ -106,7 +112,7 @@ def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
             ",".join(word.lstrip("+~") for word in words if word not in common and _tells(word, jobs))
             or "job"
         )
-        name = re.sub(r"[^\w.,=+-]+", "-", re.sub("['\"]", "", own))[:LONGEST_NAME].strip(".-") or "job"
+        name = re.sub(r"[^\w.,=+-]+", "-", re.sub(r"['\"\[\]]", "", own))[:LONGEST_NAME].strip(".-") or "job"
         free = chain((name,), (f"{name}-{i}" for i in count(number)))
         names[next(one for one in free if one not in names)] = None
     return list(names)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.compose import Composed
-from runner.cores import cores
+from runner.cores import cores, told
 from runner.errors import ConfigError
 from runner.settings import RootSettings
 from runner.signals import StopRequest
@@ -38,6 +38,7 @@ class Conduct:
         words: the words of the command that said so.
         capacity: how many jobs run at a time.
         threads: threads of a job that does not say how many.
+        said: threads that all jobs say they want; None where they do not say.
         shares: CUDA devices for each of the jobs that run at a time; None where they are not divided.
         cache: folder for what passes between the sweep and its jobs on a cluster.
         data: words about where data lies, for the jobs of a resumed sweep.
@@ -51,14 +52,16 @@ class Conduct:
     shares: tuple[str, ...] | None
     cache: Path
     data: tuple[str, ...] = ()
+    said: int | None = None
 
     @classmethod
     def of(cls, nodes: Mapping[str, Any], words: Sequence[str], root: RootSettings, jobs: int) -> Conduct:
         """From the nodes `launcher` and `sweep`, for `jobs` jobs like `root`; raises `ConfigError`."""
         settings = launcher_settings(nodes["launcher"])
         stock = [word for word in words if word.startswith(STOCK)]
-        if stock and not stock[-1].endswith("=basic"):
-            settings = StockSettings(stock[-1].removeprefix(STOCK))
+        if stock:
+            name = stock[-1].removeprefix(STOCK)
+            settings = LocalSettings("local") if name == "basic" else StockSettings(name)
         elif isinstance(settings, ProcessSettings) and settings.name == "auto":
             settings = LocalSettings("local") if jobs == 1 else replace(settings, name="process")
         capacity, threads, shares = 1, None, None
@@ -76,13 +79,16 @@ class Conduct:
             threads,
             shares,
             Path(root.data.cache),
+            said=root.threads,
         )
 
     def announced(self, jobs: int) -> str:
         """What is about to run, and how."""
         what = f"{jobs} job{'s' if jobs != 1 else ''} by launcher={self.launcher.name}"
-        at_a_time = f", {self.capacity} at a time" if 1 < self.capacity < jobs else ""
-        threads = f", {self.threads} thread{'s' if self.threads != 1 else ''} each" if self.threads else ""
+        divided = isinstance(self.launcher, ProcessSettings) and jobs > 1
+        at_a_time = f", {min(self.capacity, jobs)} at a time" if divided else ""
+        count = self.said or self.threads
+        threads = f", {count} thread{'s' if count != 1 else ''} each" if count else ""
         return f"{what}{at_a_time}{threads}"
 
     @property
@@ -126,10 +132,17 @@ def _divided(
         if not shares:
             raise ConfigError(f"trainer.devices={each} is more than launcher.devices has ({len(pool)})")
         capacity = min(settings.jobs or len(shares), len(shares), jobs)
-        return capacity, max(1, cores() // (capacity * each)), shares
+        return capacity, _share(capacity * each), shares
     wanted = (root.threads or 1) * _devices_of(root)
     capacity = min(settings.jobs or max(1, cores() // wanted), jobs)
-    return capacity, max(1, cores() // (capacity * _devices_of(root))), None
+    return capacity, _share(capacity * _devices_of(root)), None
+
+
+def _share(processes: int) -> int:
+    """Threads of one of so many processes: an equal share of the cores, or less where `OMP_NUM_THREADS` says
+    so."""
+    share = max(1, cores() // processes)
+    return min(share, told() or share)
 
 
 def _devices_of(root: RootSettings) -> int:

@@ -194,8 +194,9 @@ class Submitted:
 
     def close(self) -> None:
         place = Path(self._executor.folder)
+        goes_on = self.outlives and bool(self._running)
         with suppress(OSError):  # where jobs go on without us, it is not empty
-            for path in [] if self.outlives else list(place.iterdir()):
+            for path in [] if goes_on else list(place.iterdir()):
                 path.unlink()
             place.rmdir()
 

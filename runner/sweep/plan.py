@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ class Job:
         """The job of a checked configuration."""
         return cls(name, identity(composed), composed.config, composed.choices, composed.overrides)
 
+    def with_threads(self, threads: int) -> Job:
+        """The same job with so many threads."""
+        return replace(self, config={**self.config, "threads": threads})
+
     def prepare(self, home: Path) -> Path:
         """Its folder below `home`, with its configuration.
 
@@ -53,12 +57,18 @@ class Job:
             place.mkdir(exist_ok=True)
             if place.is_symlink():
                 raise ConfigError(f"{place} cannot be a job's folder: it is a link")
-            if not self._holds(place):
+            if not self._holds(place) or self._threads_in(place) != self.config.get("threads"):
                 folder.write_config(place, self.config, self.choices, self.overrides)
             _set_aside_damaged(place)
         except OSError as error:
             raise ConfigError(f"{place} cannot be a job's folder: {os_sentence(error)}") from error
         return place
+
+    @staticmethod
+    def _threads_in(place: Path) -> int | None:
+        """How many threads the folder's configuration says."""
+        threads: int | None = folder.read_config(place)[0].get("threads")
+        return threads
 
     def _holds(self, place: Path) -> bool:
         """Whether the folder has this job's configuration; False where it has none that can be read."""
@@ -83,15 +93,19 @@ class Plan:
         config_dirs: its `--config-dir` folders.
         how: those of the words that say how the jobs are run, which a resume may add to.
         jobs: all jobs; of a search, none.
+        threads: the share of the cores that jobs were given which do not say how many threads they want.
     """
 
     words: tuple[str, ...]
     config_dirs: tuple[str, ...]
     how: tuple[str, ...]
     jobs: list[Job] = field(default_factory=list)
+    threads: int | None = None
 
     @classmethod
-    def of(cls, composer: Composer, how: Sequence[str], jobs: Sequence[Job] = ()) -> Plan:
+    def of(
+        cls, composer: Composer, how: Sequence[str], threads: int | None, jobs: Sequence[Job] = ()
+    ) -> Plan:
         """The plan of a command. Paths become absolute, since a resume may begin in another folder."""
         folders = ",".join(f"'{place}'" for place in composer.registry.folders)
         words = [
@@ -99,7 +113,17 @@ class Plan:
             for word in composer.words
         ]
         dirs = tuple(str(place) for place in composer.config_dirs)
-        return cls(tuple(words), dirs, tuple(how), list(jobs))
+        return cls(tuple(words), dirs, tuple(how), list(jobs), threads)
+
+    def divided(self, threads: int | None) -> list[Job]:
+        """The jobs where those that were given a share of the cores get another."""
+        if threads is None or self.threads is None or threads == self.threads:
+            return self.jobs
+        own = [any(word.startswith("threads=") for word in job.overrides) for job in self.jobs]
+        return [
+            job if says or job.config.get("threads") != self.threads else job.with_threads(threads)
+            for job, says in zip(self.jobs, own, strict=True)
+        ]
 
     def write(self, home: Path) -> None:
         """Writes the file. Jobs have most of their configuration in common, which is written once."""
@@ -108,7 +132,9 @@ class Plan:
             {**vars(job), "config": {k: v for k, v in job.config.items() if k not in base or base[k] != v}}
             for job in self.jobs
         ]
-        head = {"words": self.words, "config_dirs": self.config_dirs, "how": self.how}
+        head = {
+            "words": self.words, "config_dirs": self.config_dirs, "how": self.how, "threads": self.threads
+        }  # fmt: skip
         atomic.write_json(home / NAME, {**head, "base": base, "jobs": jobs})
 
 
@@ -141,7 +167,10 @@ def read(home: Path) -> Plan:
             raise ValueError("two jobs have one name")
         if not jobs and not any(word.startswith("sweeper=") for word in how):
             raise ValueError("it lists no jobs")
-        return Plan(words, config_dirs, how, jobs)
+        threads = saved.get("threads")
+        if not (threads is None or (type(threads) is int and threads > 0)):
+            raise ValueError("threads is no number of threads")
+        return Plan(words, config_dirs, how, jobs, threads)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError) as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 

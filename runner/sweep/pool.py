@@ -164,18 +164,27 @@ class Pool:
         return True
 
     def _begin(self, jobs: list[Job], source: Source) -> None:
+        if self._engine.outlives:
+            self._submit(jobs, source)
+            return
         if self._engine.capacity == 1:
             log.info("\njob %d/%d: %s", self._done + 1, source.total, source.label(jobs[0]))
         elif self._engine.capacity <= SHOWN:
             for job in jobs:
                 log.info("begun: %s", source.label(job))
-        if not self._engine.outlives:  # a job that is begun and not in the ledger would be begun twice
-            for job in jobs:
-                self._ledger.begin(job.name)
-            self._engine.start(jobs)
-            return
-        for name, handle in self._engine.start(jobs).items():
+        for job in jobs:  # first, for a job that is begun and not in the ledger would be begun twice
+            self._ledger.begin(job.name)
+        self._engine.start(jobs)
+
+    def _submit(self, jobs: list[Job], source: Source) -> None:
+        handles = self._engine.start(jobs)
+        for name, handle in handles.items():
             self._ledger.begin(name, handle)
+        if len(jobs) > SHOWN:
+            log.info("submitted: %s jobs", f"{len(jobs):,}")
+            return
+        for job in jobs:
+            log.info("submitted: %s as %s", source.label(job), handles[job.name])
 
     def _end(self, source: Source, running: _Running, ended: Ended) -> None:
         job = running.job

@@ -12,12 +12,13 @@ from runner.compose import Composed, Composer, checked, parse
 from runner.errors import ConfigError
 from runner.identity.parts import identity
 from runner.registry import Registry
+from runner.settings import RootSettings
 from runner.sweep import plan
 from runner.sweep.command import how_words
 from runner.sweep.conduct import Conduct
 from runner.sweep.ledger import Ledger
 from runner.sweep.perform import run_jobs
-from runner.sweep.plan import Job
+from runner.sweep.plan import Job, Plan
 
 
 def resume(home: Path, words: Sequence[str]) -> int:
@@ -35,18 +36,27 @@ def resume(home: Path, words: Sequence[str]) -> int:
 
         return take_up(home, saved, said, data, lambda how: _refuse_saved_shell(how, words))
     nodes = Composer(said, [Path(place) for place in saved.config_dirs]).compose().how
-    how = replace(Conduct.of(nodes, said, _composed(saved.jobs[0]).root, len(saved.jobs)), data=data)
+    how = replace(Conduct.of(nodes, said, _asked(saved), len(saved.jobs)), data=data)
     _refuse_saved_shell(how, words)
+    jobs = saved.divided(how.threads)
     ledger = Ledger(home)
-    left = [job for job in saved.jobs if ledger.state(job.name).status != "completed"]
+    left = [job for job in jobs if ledger.state(job.name).status != "completed"]
     ledger.close()
     if not left:
-        print(f"{home} is completed, {len(saved.jobs)} jobs; nothing to do")
+        print(f"{home} is completed, {len(jobs)} jobs; nothing to do")
         return 0
-    if len(left) < len(saved.jobs):
-        print(f"{len(saved.jobs) - len(left)} of {len(saved.jobs)} jobs are completed")
-    _compare_code(left[0])
-    return run_jobs(home, saved.jobs, how)
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} jobs are completed")
+    _compare_code(next(job for job in saved.jobs if job.name == left[0].name))
+    return run_jobs(home, jobs, how)
+
+
+def _asked(saved: Plan) -> RootSettings:
+    """What jobs ask for, without the share of the cores that they were given when the sweep began."""
+    job = saved.jobs[0]
+    root = _composed(job).root
+    given = saved.threads is not None and not any(word.startswith("threads=") for word in job.overrides)
+    return replace(root, threads=None) if given and root.threads == saved.threads else root
 
 
 def _refuse_saved_shell(how: Conduct, words: Sequence[str]) -> None:

@@ -94,7 +94,9 @@ def launcher_settings(node: Any) -> LauncherSettings:
     if name in ("process", "slurm") and importlib.util.find_spec("submitit") is None:
         raise ConfigError(f"launcher={name} needs submitit: pip install submitit")
     if name == "slurm" and shutil.which("srun") is None:
-        raise ConfigError("launcher=slurm: no srun was found here; launcher=process needs no Slurm")
+        raise ConfigError(
+            "launcher=slurm: there is no Slurm here (no srun on the path); launcher=process needs none"
+        )
     return settings
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from runner.engine.progress import duration
@@ -13,19 +15,25 @@ from runner.sweep.ledger import NOT_RUN, Ended, Entry, Ledger
 log = logging.getLogger("reclaim")
 STATUSES = ("completed", "pruned", "failed", "stopped", "not run")
 MANY = 20
+LONGEST_ERROR = 120
 COLUMNS = ("job", "status", "tries", "metric", "time", "error")
 
 
 def print_table(
-    names: Sequence[str], ledger: Ledger, labels: Mapping[str, str] = {}, metric: str | None = None
+    names: Sequence[str],
+    ledger: Ledger,
+    labels: Mapping[str, str] = {},
+    metric: str | None = None,
+    failed: Mapping[str, str] = {},
 ) -> list[Ended]:
     """One row for each job, then how many there are of each status; returns how each job stands.
 
     Arguments:
         labels: what jobs are called in the table, where that is not their name.
         metric: what is shown of each; None shows the first of the test part.
+        failed: jobs that count as failed whatever became of their runs, and why.
     """
-    states = [ledger.state(name) for name in names]
+    states = [_state(name, ledger, failed) for name in names]
     rows = [COLUMNS]
     for name, state in zip(names, states, strict=True):
         if state.status == NOT_RUN and len(names) > MANY:  # their number says enough
@@ -45,10 +53,16 @@ def print_table(
     return states
 
 
+def _state(name: str, ledger: Ledger, failed: Mapping[str, str]) -> Ended:
+    state = ledger.state(name)
+    return replace(state, status="failed", error=failed[name], metrics={}) if name in failed else state
+
+
 def _cells(ended: Ended, entry: Entry, metric: str | None) -> tuple[str, str, str, str, str]:
     seconds = max(ended.seconds, entry.seconds)  # of all tries
     time = duration(seconds) if seconds >= 120 else f"{seconds:.1f} s"
-    return ended.status, str(entry.attempts), metric_of(ended.metrics, metric), time, ended.error or ""
+    error = textwrap.shorten(ended.error or "", LONGEST_ERROR, placeholder=" ...")
+    return ended.status, str(entry.attempts), metric_of(ended.metrics, metric), time, error
 
 
 def _tries(ledger: Ledger, name: str) -> int:
@@ -69,9 +83,9 @@ def _name_logs(names: Sequence[str], states: Sequence[Ended], home: Path, most: 
 
 
 def metric_of(metrics: Mapping[str, float], wanted: str | None = None) -> str:
-    """The wanted metric; else the first of the test part, of the validation part, or of all."""
-    if wanted is not None and wanted in metrics:
-        return f"{wanted} {_shown(metrics[wanted])}"
+    """The wanted metric; where none is, the first of the test part, of the validation part, or of all."""
+    if wanted is not None:
+        return f"{wanted} {_shown(metrics[wanted])}" if wanted in metrics else "-"
     for split in ("test/", "validation/", ""):
         for name, value in metrics.items():
             if name.startswith(split):

@@ -20,8 +20,8 @@ Goes on with the run in DIR from its last checkpoint. A completed run is left as
 Where data lies and how many workers decode it may be changed (data.*); nothing else may.
 
 Where DIR is the folder of a sweep, runs those of its jobs that are missing, failed or were interrupted; how
-they are run may be changed too (launcher=NAME, launcher.*, sweep.*), and the number of a search's trials
-(sweeper.trials=N).
+they are run may be changed too (launcher=NAME, launcher.*, sweep.*), and how a search goes on (sweeper.*),
+such as sweeper.trials=40 for more trials.
 """
 
 
@@ -33,10 +33,15 @@ def main(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(HELP, end="")
         return 0 if words else 2
+    if words[0].startswith("-"):
+        raise ConfigError(f"run resume {words[0]}: there is no such option; see run resume --help")
     place = Path(words[0]).expanduser()
     if not place.is_dir():
         raise ConfigError(f"run resume {place}: there is no such folder")
-    folders = [word for word in words[1:] if "=" not in word]
+    options = [word for word in words[1:] if word.startswith("-")]
+    if options:
+        raise ConfigError(f"run resume takes no option {options[0]}; see run resume --help")
+    folders = [word for word in words[1:] if "=" not in word or Path(word).is_dir()]
     if folders:
         raise ConfigError(f"run resume takes one folder; {folders[0]} is another word")
     if is_sweep(place):
@@ -55,9 +60,14 @@ def main(words: list[str]) -> int:
 
 
 def _refuse_many(place: Path) -> None:
-    found = sorted(path.parent for pattern in PATTERNS for path in place.glob(pattern))
+    found = [
+        path.parent
+        for pattern in PATTERNS
+        for path in sorted(place.glob(pattern))
+        if not path.parent.name.startswith(".")
+    ][:1]
     if found and not (place / folder.CONFIG).is_file():
-        raise ConfigError(f"{place} is no run and no sweep; name one that it holds, such as {found[-1]}")
+        raise ConfigError(f"{place} is no run and no sweep; name one that it holds, such as {found[0]}")
 
 
 def composed_of(place: Path, words: list[str]) -> Composed:

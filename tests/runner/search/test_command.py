@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from runner import cli
+from runner.search.command import short
 from tests.runner.conftest import Run
 from tests.runner.sweep.test_processes import begun, ended, events, kill, start, the_sweep, wait_for
 from tests.runner.toys.runs import TOYS
@@ -139,6 +140,39 @@ def test_what_cannot_be_searched_is_a_sentence(
     assert said in errors
     assert errors.count("\n") == 1
     assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_finished_search_has_nothing_to_do_and_cannot_shrink(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = [*TOY, "sweeper.sampler=random", "launcher=local", "sweeper.prune=median", f"outputs={tmp_path}"]
+    assert cli.main([*words, "sweeper.trials=3"]) == 0
+    assert "sweeper.prune=median needs launcher=process" in capsys.readouterr().out
+    home = the_sweep(tmp_path)
+    before = (home / "ledger.jsonl").read_bytes()
+    assert cli.main(["resume", str(home)]) == 0
+    out = capsys.readouterr().out
+    assert "is completed; nothing to do" in out
+    assert "3 of 3 trials: 3 completed" in out
+    assert (home / "ledger.jsonl").read_bytes() == before
+    assert cli.main(["resume", str(home), "sweeper.trials=2"]) == 2
+    assert "sweeper.trials=2 is fewer than the 3 that were begun" in capsys.readouterr().err
+    assert cli.main(["resume", str(home), "sweeper.trials=4"]) == 0
+    assert "4 of 4 trials: 4 completed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "seen"),
+    [
+        ("method.lr=0.001216893945540961", "method.lr=0.00121689"),
+        ("method.lr=-1.2345678e-05", "method.lr=-1.23457e-05"),
+        ("method.lr=0.001", "method.lr=0.001"),
+        ("method.width=123456789", "method.width=123456789"),
+        ("method.norm=batch", "method.norm=batch"),
+    ],
+)
+def test_long_numbers_are_shortened_for_people(word: str, seen: str) -> None:
+    assert short(word) == seen
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def test_settings_are_frozen_explained_and_without_values(cls: Any) -> None:
     [
         ({"metric": "test/bits_per_dim"}, "the test part is not for choosing"),
         ({"metric": "final/test/bits_per_dim"}, "the test part is not for choosing"),
-        ({"metric": "train/loss"}, "that is no validation"),
+        ({"metric": "train/loss"}, "not one of validation"),
         ({"trials": 0}, r"sweeper\.trials=0 is out of range"),
         ({"sampler": "cmaes"}, "is not one of tpe, random, grid"),
         ({"prune": "hyperband"}, "is not one of none, median, halving"),
@@ -91,4 +91,6 @@ def test_only_the_study_needs_optuna_and_says_so() -> None:
         "except ConfigError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "sweeper=optuna needs optuna: pip install 'reclaim[search]'\n", done.stderr
+    assert (
+        done.stdout == "sweeper=optuna needs optuna: pip install -e '.[search]' in the project's folder\n"
+    ), done.stderr

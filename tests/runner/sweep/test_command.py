@@ -113,6 +113,7 @@ def test_names_say_what_differs_and_are_single_folders() -> None:
     ]
     assert job_names(jobs) == ["seed=1,experiment=realnvp-a", "seed=2,experiment=realnvp-b"]
     assert job_names([["seed=1"]]) == ["seed=1"]
+    assert job_names([["method.betas=[0.9,0.99]"], ["method.betas=[0.5,0.9]"]])[0] == "method.betas=0.9,0.99"
     long = job_names([[f"data.root={'x' * 300}{i}"] for i in range(3)])
     assert len(set(long)) == 3
     assert all(len(name) < 130 for name in long)

@@ -23,6 +23,7 @@ def _eight_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(conduct, "cores", lambda: 8)
     monkeypatch.setattr(conduct, "NVIDIA", Path("/nowhere"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     (tmp_path / "srun").touch(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
@@ -49,6 +50,29 @@ def of(*words: str, jobs: int = 20) -> Conduct:
 def test_cores_are_divided(words: list[str], jobs: int, capacity: int, threads: int) -> None:
     how = of(*words, jobs=jobs)
     assert (how.capacity, how.threads) == (capacity, threads)
+
+
+@pytest.mark.parametrize(("told", "threads"), [("1", 1), ("3", 3), ("64", 4), ("", 4), ("some", 4)])
+def test_omp_num_threads_is_the_most_that_a_job_gets(
+    told: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert of("launcher.jobs=2").threads == threads
+
+
+@pytest.mark.parametrize(
+    ("words", "jobs", "said"),
+    [
+        ([], 20, "20 jobs by launcher=process, 8 at a time, 1 thread each"),
+        ([], 3, "3 jobs by launcher=process, 3 at a time, 2 threads each"),
+        (["launcher.jobs=1"], 3, "3 jobs by launcher=process, 1 at a time, 8 threads each"),
+        (["threads=9"], 3, "3 jobs by launcher=process, 1 at a time, 9 threads each"),
+        ([], 1, "1 job by launcher=local"),
+        (["hydra/launcher=basic"], 3, "3 jobs by launcher=local"),
+    ],
+)
+def test_what_is_announced_is_what_is_done(words: list[str], jobs: int, said: str) -> None:
+    assert of(*words, jobs=jobs).announced(jobs) == said
 
 
 def test_a_job_that_says_its_threads_keeps_them() -> None:
@@ -116,7 +140,7 @@ def test_hydras_name_for_a_choice_is_understood() -> None:
         (["-m", "sweep.retries=1,2"], "cannot be swept over"),
         (["launcher=process"], "add -m"),
         (["sweep.retries=1"], "add -m"),
-        (["-m", "launcher=slurm", "seed=1,2"], "no srun was found"),
+        (["-m", "launcher=slurm", "seed=1,2"], "there is no Slurm here"),
         (["-m", "seed=1,2,1"], "two jobs are the same, seed=1"),
     ],
 )
