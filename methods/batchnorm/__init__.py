@@ -22,6 +22,8 @@ METHODS = (
             *(f"{part}/{name}" for part in ("validation", "test") for name in OF_PARTS),
             *(f"validation/{name}" for one in PROBED for name in (one, f"{one}_*")),
             "validation/running_error",
+            "test/gap",
+            "test/accuracy_on_train",
             "train/*",
             "check/*",
         ),

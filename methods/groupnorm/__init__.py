@@ -20,6 +20,8 @@ METHODS = (
         metrics=(
             *(f"{part}/{name}" for part in ("validation", "test") for name in OF_PARTS),
             *(f"validation/{name}" for one in ("drift", "width_drift") for name in (one, f"{one}_*")),
+            "test/gap",
+            "test/accuracy_on_train",
             *(f"{task}/*" for task in ("train", "check", "statistics", "channels")),
         ),
     ),

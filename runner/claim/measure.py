@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from runner import folder
-from runner.claim.statistics import Values
+from runner.claim.statistics import Values, line
 from runner.engine.journal import METRICS, read
 from runner.errors import ConfigError, nearest
 
@@ -25,8 +26,11 @@ class Measure:
         reach: the first step at which the curve is at this level; the last step where it never is.
         reach_from: the side from which it comes.
         area: the mean height of the curve between two steps (by trapezoids).
+        last: the median of so many last points of the curve.
         items: whether it has one value for each item, such as each image.
         slope: of a swept arm, the slope of the metric against the swept values or their logarithms.
+        spread: of a swept arm, the greatest value less the least.
+        count: of a swept arm, at how many of the swept values the metric is at least this.
     """
 
     name: str = field(metadata={"help": "the metric"})
@@ -34,22 +38,45 @@ class Measure:
     reach: float | None = field(default=None, metadata={"help": "level of the curve"})
     reach_from: Literal["above", "below"] = field(default="above", metadata={"help": "side it comes from"})
     area: tuple[int, ...] | None = field(default=None, metadata={"help": "two steps of the curve", "min": 0})
+    last: int | None = field(default=None, metadata={"help": "points of the curve", "min": 1})
     items: bool = field(default=False, metadata={"help": "whether each item has a value"})
     slope: Literal["linear", "log"] | None = field(
         default=None, metadata={"help": "slope against a swept quantity, as it is or its logarithm"}
     )
 
+    spread: bool = field(default=False, metadata={"help": "greatest less least over a swept quantity"})
+    count: float | None = field(
+        default=None, metadata={"help": "level that swept values are counted by which reach it"}
+    )
+
     def __post_init__(self) -> None:
-        ways = [self.at is not None, self.reach is not None, self.area is not None, self.items]
-        if sum(ways) > 1 or (self.items and self.slope):
-            raise ValueError("only one of at, reach, area and items can be given, and items have no slope")
+        curve = (self.at, self.reach, self.area, self.last)
+        if sum(way is not None for way in curve) + self.items > 1:
+            raise ValueError("only one of at, reach, area, last and items can be given")
+        if (self.slope is not None) + self.spread + (self.count is not None) + self.items > 1:
+            raise ValueError("only one of slope, spread, count and items can be given")
         if self.area is not None and (len(self.area) != 2 or self.area[0] >= self.area[1]):
             raise ValueError("area takes two steps, the smaller first")
 
     @property
     def said(self) -> str:
         """What it is, in words."""
-        return f"slope of {self._plain} ({self.slope})" if self.slope else self._plain
+        if self.slope is not None:
+            return f"slope of {self._plain} ({self.slope})"
+        if self.count is not None:
+            return f"how often {self._plain} is at least {self.count:g}"
+        return f"spread of {self._plain}" if self.spread else self._plain
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether it is one number for all values of a swept arm."""
+        return self.slope is not None or self.spread or self.count is not None
+
+    def over(self, x: Sequence[float], y: Values) -> float:
+        """That number, of values `y` at the swept values `x`."""
+        if self.slope is not None:
+            return line([math.log(value) for value in x] if self.slope == "log" else x, y)
+        return float(np.sum(y >= self.count)) if self.count is not None else float(y.max() - y.min())
 
     @property
     def _plain(self) -> str:
@@ -59,6 +86,8 @@ class Measure:
             return f"steps until {self.name} is {self.reach:g}"
         if self.area is not None:
             return f"{self.name} over steps {self.area[0]:,} to {self.area[1]:,}"
+        if self.last is not None:
+            return f"median of the last {self.last} of {self.name}"
         return self.name
 
     @property
@@ -73,9 +102,13 @@ class Measure:
         """
         if self.items:
             return self._items(place)
-        if self.at is None and self.reach is None and self.area is None:
+        if self.at is None and self.reach is None and self.area is None and self.last is None:
             return np.array([self._final(place)])
         steps, values = curve(place, self.name)
+        if self.last is not None:
+            if len(values) < self.last:
+                raise ConfigError(f"{place}: {self.name} was logged {len(values)} times, not {self.last}")
+            return np.array([np.median(values[-self.last :])])
         if self.at is not None:
             if self.at not in steps:
                 raise ConfigError(f"{place}: {self.name} was not logged at step {self.at}")

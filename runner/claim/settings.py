@@ -78,7 +78,9 @@ class _File:
     claim: str = field(metadata={"help": "the claim, in our words"})
     source: str = field(metadata={"help": "paper and section"})
     arms: dict[str, Any] = field(metadata={"help": "the runs that are compared: words, or words, of, sweep"})
-    metric: Any = field(metadata={"help": "what is compared: a name, or name and at, reach, area or items"})
+    metric: Any = field(
+        metadata={"help": "what is compared: a name, or name and at, reach, area, last or items"}
+    )
     expect: tuple[Any, ...] = field(metadata={"help": "what must hold of it, all of it"})
     base: tuple[str, ...] = field(default=(), metadata={"help": "words of every arm"})
     seeds: tuple[int, ...] = field(default=(1, 2, 3), metadata={"help": "seeds of every arm", "min": 0})
@@ -210,12 +212,12 @@ def _refuse_form(expectation: Expectation, measure: Measure, arms: Mapping[str, 
             continue
         if name not in arms:
             raise ValueError(f"expect: {key}={name} is no arm{nearest(name, arms)}")
-        curve = isinstance(expectation, (Crossing, Trend)) or measure.slope is not None
+        curve = isinstance(expectation, (Crossing, Trend)) or measure.sweeps
         if curve != bool(arms[name].sweep):
-            needs = "a swept arm" if curve else "an arm that is not swept, or a metric with slope"
+            needs = "a swept arm" if curve else "an arm that is not swept, or a metric over what is swept"
             raise ValueError(f"expect: form {form} with metric {measure.said} takes {needs}, not {name}")
-    if isinstance(expectation, (Crossing, Trend)) and measure.slope is not None:
-        raise ValueError(f"expect: form {form} takes the metric itself, not its slope")
+    if isinstance(expectation, (Crossing, Trend)) and measure.sweeps:
+        raise ValueError(f"expect: form {form} takes the metric itself, not its {measure.said}")
     if measure.items and isinstance(expectation, Ratio):
         raise ValueError("expect: form ratio takes one number for each run, not one for each item")
     if isinstance(expectation, Crossing):

@@ -13,7 +13,7 @@ import numpy as np
 from runner.claim.expect import Bound, Finding, Samples, together
 from runner.claim.measure import Measure
 from runner.claim.plan import Plan, swept
-from runner.claim.statistics import Values, corrected, line
+from runner.claim.statistics import Values, corrected
 from runner.errors import ConfigError
 from runner.sweep.ledger import Ledger
 
@@ -111,12 +111,11 @@ def _samples(plan: Plan, measure: Measure, table: Mapping[str, Values]) -> Sampl
         return values, [swept(arm, value) for value in values]
 
     def read(arm: str) -> Values:
-        if measure.slope is None or arm in table:
+        if not measure.sweeps or arm in table:
             return table[arm]
         x, names = places(arm)
-        at = [math.log(value) for value in x] if measure.slope == "log" else x
         curves = np.stack([table[name] for name in names])
-        return np.array([line(at, curves[:, seed]) for seed in range(curves.shape[1])])
+        return np.array([measure.over(x, curves[:, seed]) for seed in range(curves.shape[1])])
 
     return Samples(read, places)
 

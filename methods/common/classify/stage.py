@@ -27,6 +27,9 @@ LOOK = 256
 TRAIN_MODE_IMAGES = 1_000
 """Images of a part that are also classified with the moments of their batch."""
 
+GAP_IMAGES = 4_096
+"""Training images whose accuracy the test part's is compared with."""
+
 
 class Classifier(nn.Module):
     """What prepares grey levels, and the network."""
@@ -141,6 +144,7 @@ class ClassifyStage(TrainStage):
                 if batch is not None:
                     right, loss = self._scored(batch)
                     sums = {"right": sums["right"] + right, "loss": sums["loss"] + loss}
+            on_train = self._on_train(tick) if split == "test" else None
         totals, count = self.inputs.total(sums), len(part)
         low, high = wilson(totals["right"], count)
         found = {
@@ -150,6 +154,8 @@ class ClassifyStage(TrainStage):
         }  # fmt: skip
         if tracking(self.classifier):
             found |= self._train_mode(part, tick)
+        if on_train is not None:
+            found |= {"accuracy_on_train": on_train, "gap": on_train - found["accuracy"]}
         if split == "validation":  # which is what probes look at
             for probe in self.probes:
                 found |= probe.metrics()
@@ -186,6 +192,13 @@ class ClassifyStage(TrainStage):
             "accuracy_train_mode": train / (count * size),
             "train_mode_gap": (train - running) / (count * size),
         }
+
+    def _on_train(self, tick: Callable[[], None]) -> float:
+        """Accuracy on the first training images as they are."""
+        batches = self.inputs.batches(self.data.train.plain, LOOK)
+        first = list(islice(batches, -(-min(len(self.data.train), GAP_IMAGES) // LOOK)))
+        right = sum(self._ticked(batch, tick) for batch in first)
+        return right / sum(len(batch.labels) for batch in first)
 
     def _ticked(self, batch: ImageBatch, tick: Callable[[], None]) -> float:
         tick()

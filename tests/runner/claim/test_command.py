@@ -258,7 +258,7 @@ SWEPT = {"width": {"sweep": {"method.width": [4, 8]}}, "short": ["trainer.steps=
     ("changes", "said"),
     [
         ({"metric": "test/bits"}, "metric test/bits is none of the method's"),
-        ({"metric": {"name": "test/nats", "at": 3, "reach": 1.0}}, "only one of at, reach, area and items"),
+        ({"metric": {"name": "test/nats", "at": 3, "reach": 1.0}}, "only one of at, reach, area, last"),
         ({"metric": {"name": "test/nats", "area": [9, 3]}}, "area takes two steps"),
         ({"metric": {"nam": "test/nats"}}, "metric.nam is not a key"),
         ({"arms": {"long": ["method.lrr=1"], "short": ["trainer.steps=5"]}}, "method.lrr"),

@@ -36,6 +36,15 @@ def test_what_is_reported_is_what_scikit_learn_counts(count: int) -> None:
     assert found["test/error_low"] < found["test/error"] < found["test/error_high"]
 
 
+def test_the_gap_is_training_less_test() -> None:
+    made = built()
+    train(made, 20)
+    found = evaluate(made)
+    own = accuracy_score(made.data.train.labels, logits(made, "train", 64).argmax(1))
+    assert found["test/accuracy_on_train"] == pytest.approx(own)
+    assert found["test/gap"] == pytest.approx(own - found["test/accuracy"])
+
+
 def test_train_mode_takes_each_batch_by_its_own_moments() -> None:
     made = built(data=images(61), lr=0.5)
     train(made, 30)
