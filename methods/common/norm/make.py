@@ -57,6 +57,8 @@ class Norm:
                 return BatchRenorm(channels, self.eps, self.momentum)
             case "group":
                 groups = groups_for(channels) if self.groups is None else self.groups
+                if channels % groups:
+                    raise ValueError(f"{channels} channels do not divide into {groups} groups")
                 if self.scattered:
                     return ScatteredGroupNorm(groups, channels, self.eps)
                 return (nn.GroupNorm if fused else GroupNorm)(groups, channels, self.eps)
