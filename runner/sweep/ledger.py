@@ -14,6 +14,8 @@ from runner.errors import ConfigError, os_sentence
 
 NAME = "ledger.jsonl"
 NOT_RUN = "not run"
+UNDER_WAY = "under way"
+"""On a cluster: in its queue, or running, or ended where nobody has looked yet."""
 TYPES = {"job": str, "event": str, "status": str, "error": str | None, "wrong": bool, "seconds": int | float}
 """What a line may hold; one that holds anything else is passed over, as a torn one is."""
 
@@ -23,7 +25,7 @@ class Ended:
     """How an attempt at a job ended.
 
     Attributes:
-        status: completed, failed, stopped or not run.
+        status: completed, failed, stopped, pruned, under way or not run.
         error: one line, or None.
         wrong: whether it was wrong input, which no second attempt would mend.
         metrics: what a completed job came to.
@@ -124,6 +126,8 @@ class Ledger:
             return of_result(result, seconds=ended.seconds if ended is not None and timed else None)
         if ended is not None and ended.status == "completed":
             return Ended(NOT_RUN, "its result is gone")
+        if ended is None and self.of(job).handle is not None:
+            return Ended(UNDER_WAY)
         return ended or Ended(NOT_RUN if not self.of(job).attempts else "stopped")
 
 

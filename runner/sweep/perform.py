@@ -62,6 +62,8 @@ def run_jobs(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
     ledger.close()
     with under_way(home, how, Rows(home, jobs), count) as sweep:
         left = [job for job in jobs if sweep.ledger.state(job.name).status != "completed"]
+        # What never began comes first: with on_error=stop, a job that fails again would keep it waiting.
+        left.sort(key=lambda job: sweep.ledger.state(job.name).status == "failed")
         sweep.pool.run(Listed(sweep.pool.adopt(left)))
         states = print_table([job.name for job in jobs], sweep.ledger)
     return ended(home, states, sweep.stop, all(state.status == "completed" for state in states))

@@ -13,7 +13,7 @@ from runner.engine.progress import duration
 from runner.sweep.ledger import NOT_RUN, Ended, Entry, Ledger
 
 log = logging.getLogger("reclaim")
-STATUSES = ("completed", "pruned", "failed", "stopped", "not run")
+STATUSES = ("completed", "pruned", "failed", "stopped", "under way", "not run")
 MANY = 20
 LONGEST_ERROR = 120
 COLUMNS = ("job", "status", "tries", "metric", "time", "error")

@@ -165,7 +165,7 @@ def test_the_ledger_survives_a_torn_line_and_a_result_counts_for_more(tmp_path: 
     again = Ledger(tmp_path)
     assert again.state("a") == Ended("failed", "x", seconds=1.0)
     assert again.of("b").handle == "17"
-    assert again.state("b").status == "stopped", "nobody saw its end"
+    assert again.state("b").status == "under way", "nobody saw its end"
     again.end("b", Ended("failed", "y", seconds=1.0))
     assert Ledger(tmp_path).state("b").error == "y", "the torn line is not joined to the next"
     write(tmp_path / "b")
