@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from runner.claim.find import Found, chosen
 from runner.claim.plan import Need, Plan, plan_of
@@ -128,6 +129,10 @@ def retest(asked: Asked) -> int:
         from runner.claim.table import dry_run
 
         return dry_run(plans, found, home, asked.budget)
+    if asked.out is not None:
+        from runner.claim.report import make_folder
+
+        make_folder(asked.out)
     home.mkdir(parents=True, exist_ok=True)
     how = Conduct.of(probe.how, how_said, next(iter(needs)).composed.root, len(needs))
     from runner.claim.runs import run_needs
@@ -154,7 +159,6 @@ def _needs(plans: Sequence[Plan]) -> list[Need]:
 
 def conclude(claims: Sequence[tuple[Plan, Found]], asked: Asked, home: Path) -> int:
     """Judges, keeps and prints; returns 0, or 1 where an arm failed to run."""
-    from runner.claim.picture import draw
     from runner.claim.record import keep, record
     from runner.claim.table import said
     from runner.claim.verdict import judged
@@ -169,15 +173,27 @@ def conclude(claims: Sequence[tuple[Plan, Found]], asked: Asked, home: Path) -> 
             continue
         kept = keep(found.docs.with_suffix(".json"), made)
         if kept is None:
-            draw(made, found.docs.with_suffix(".png"))
             print(f"  kept: {found.docs.with_suffix('.json')}")
+            _draw(made, found.docs.with_suffix(".png"))
         else:
             print(f"  {kept}")
     sys.stdout.flush()
     return int(failed)
 
 
+def _draw(made: dict[str, Any], path: Path) -> None:
+    """Draws the picture of a verdict; one that cannot be drawn takes no other verdict with it."""
+    from runner.claim.picture import draw
+
+    try:
+        draw(made, path)
+    except (ValueError, OverflowError) as error:
+        path.unlink(missing_ok=True)
+        print(f"  no picture: {' '.join(str(error).split())}")
+
+
 def _command(plan: Plan, asked: Asked) -> str:
     seeds = [] if asked.seeds is None else ["--seeds", ",".join(map(str, asked.seeds))]
-    kept = [word for word in asked.words if word.startswith(("device=", "precision="))]
-    return " ".join(["run claim", plan.claim.name, "--budget", asked.budget, *seeds, *kept])
+    kept = [word for word in asked.words if word.startswith(("device=", "precision=", "methods.path="))]
+    dirs = [word for place in asked.config_dirs for word in ("--config-dir", str(place))]
+    return shlex.join(["run", "claim", plan.claim.name, "--budget", asked.budget, *seeds, *dirs, *kept])

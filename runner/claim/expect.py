@@ -150,7 +150,10 @@ class Equal:
         inner = interval(between, 2 * level - 1)
         placed = _placed(found, f"{self.arm} - {self.to}", -self.margin, self.margin)
         same = -self.margin < inner.low and inner.high < self.margin
-        return Finding(REPRODUCED if same else placed.verdict, placed.what, placed.wanted, found)
+        verdict = REPRODUCED if same else placed.verdict
+        if np.ptp(_seeds(between)) == 0:  # ties, or one and the same run: they say nothing of the spread
+            verdict = OPEN
+        return Finding(verdict, placed.what, placed.wanted, found)
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ class Crossing:
         curves = np.stack([_seeds(one) for one in between])
         found = over_seeds(np.array([_zero(x, curve) for curve in curves.T]), level)
         what = f"where {self.arm} - {self.than} changes its sign"
-        return Finding(together(verdicts), what, f"between {self.low:g} and {self.high:g}", found)
+        wanted = f"{self.sign} at {self.low:g}, {other} at {self.high:g}"
+        return Finding(together(verdicts), what, wanted, found)
 
 
 @dataclass(frozen=True)

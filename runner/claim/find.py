@@ -35,12 +35,23 @@ class Found:
         """The claim at a budget; raises `ConfigError`."""
         file = shown(self.path)
         try:
-            node: Any = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+            node: Any = yaml.load(self.path.read_text(encoding="utf-8"), _Strict)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
         for one in BUDGETS:  # a mistake in a budget that is not used now is one all the same
             claim_of(node, self.name, file, one)
         return claim_of(node, self.name, file, budget)
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def every(composer: Composer) -> dict[str, Found]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runner import folder
 from runner.claim.statistics import Values, line
@@ -114,10 +115,19 @@ class Measure:
                 raise ConfigError(f"{place}: {self.name} was not logged at step {self.at}")
             return values[steps == self.at][-1:]
         if self.reach is not None:
-            there = values <= self.reach if self.reach_from == "above" else values >= self.reach
+            there = self._there(values)
             return np.array([steps[there.argmax()] if there.any() else steps[-1]], dtype=float)
         assert self.area is not None
         return np.array([_mean_height(steps, values, *self.area)])
+
+    def reached(self, place: Path) -> bool:
+        """Whether the curve ever comes to the level of `reach`."""
+        assert self.reach is not None
+        return bool(self._there(curve(place, self.name)[1]).any())
+
+    def _there(self, values: Values) -> NDArray[np.bool_]:
+        assert self.reach is not None
+        return values <= self.reach if self.reach_from == "above" else values >= self.reach
 
     def _final(self, place: Path) -> float:
         result = folder.read_result(place)

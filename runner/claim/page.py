@@ -43,11 +43,18 @@ def _badge(verdict: str) -> str:
     return f'<span class="verdict" style="background:{colour}">{escape(verdict)}</span>'
 
 
+def _why(entry: Entry) -> str:
+    if entry.made is None:
+        return ""
+    before = f"what it said before, {entry.made['verdict']}, was of another version of this claim"
+    return before if entry.stale else str(entry.made["why"])
+
+
 def _article(entry: Entry) -> str:
     parts = [
         f'<article id="{escape(entry.name)}"><h3>{escape(entry.claim)}</h3>',
         f'<p class="source">{escape(entry.name)}; {escape(entry.source)}</p>',
-        f"<p>{_badge(entry.verdict)} {escape(entry.made['why'] if entry.made else '')}</p>",
+        f"<p>{_badge(entry.verdict)} {escape(_why(entry))}</p>",
     ]
     if entry.picture is not None:
         data = base64.b64encode(entry.picture.read_bytes()).decode()

@@ -43,7 +43,9 @@ def draw(made: Mapping[str, Any], path: Path) -> None:
         _draw_arms(one, metric, made["arms"])
     for one, found in zip(axes[len(metrics) :], findings, strict=True):
         _draw_finding(one, found)
-    figure.suptitle(f"{made['name']}: {made['verdict']}", fontsize=11, color=VERDICTS[made["verdict"]])
+    figure.suptitle(
+        f"{made['name']}: {made['verdict']}", fontsize=11, color=VERDICTS[made["verdict"]], parse_math=False
+    )
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     atomic.write_bytes(path, out.getvalue())
@@ -61,7 +63,7 @@ def _draw_arms(axes: Any, metric: str, arms: Mapping[str, Any]) -> None:
     else:
         flat = {**values, **{f"{n}@{x:g}": v for n, at in curves.items() for x, v in at.items()}}
         _draw_dots(axes, flat)
-    axes.set_ylabel(metric, fontsize=9)
+    axes.set_ylabel(metric, fontsize=9, parse_math=False)
     axes.tick_params(labelsize=9)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)

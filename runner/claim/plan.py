@@ -67,7 +67,7 @@ class Plan:
 
 def swept(arm: str, value: float) -> str:
     """The name of a swept arm at one value."""
-    return f"{arm}@{value:g}"
+    return f"{arm}@{_number(value)}"
 
 
 def plan_of(claim: Claim, composer: Composer, words: Sequence[str]) -> Plan:
@@ -122,7 +122,7 @@ def _need(
     if parent is None:
         words = (*common, *own, f"seed={seed}")
         composed = composer.compose(_last(words))
-        return Need(identity(composed), words, composed, None, alone, label)
+        return Need(_apart(identity(composed), alone), words, composed, None, alone, label)
     tasks = [word for word in own if word.startswith("task=")]
     composed = composer.compose(_last((*parent.words, *(word for word in own if word not in tasks))))
     task = tasks[-1].removeprefix("task=") if tasks else ""
@@ -130,7 +130,12 @@ def _need(
         known = [one for one in composed.method.entry.tasks if one != "train"]
         raise ConfigError(f"an arm with `of` needs task=NAME{nearest(task, known)}")
     made = hashlib.sha256(json.dumps([parent.id, identity(composed), own]).encode()).hexdigest()[:16]
-    return Need(made, own, composed, parent, alone, label)
+    return Need(_apart(made, alone), own, composed, parent, alone, label)
+
+
+def _apart(found: str, alone: bool) -> str:
+    """Another id for what must run alone: a run that had company does not count as one."""
+    return hashlib.sha256(f"{found} alone".encode()).hexdigest()[:16] if alone else found
 
 
 def _last(words: Sequence[str]) -> list[str]:

@@ -19,6 +19,21 @@ from runner.sweep.command import PLACES
 NO_ARMS = ("seed=", *PLACES)
 """Words that are no part of an arm: its seeds stand elsewhere, and places concern one machine."""
 
+KEYS = (
+    "seeds",
+    "findings",
+    "arms",
+    "paper",
+    "notes",
+    "command",
+    "seconds",
+    "date",
+    "versions",
+    "machine",
+    "git",
+)
+"""What a verdict's file holds besides claim, verdict and budget."""
+
 
 def record(judged: Judged, budget: str, command: str, home: Path) -> dict[str, Any]:
     """What is kept of a verdict."""
@@ -30,6 +45,7 @@ def record(judged: Judged, budget: str, command: str, home: Path) -> dict[str, A
         "verdict": judged.verdict,
         "why": judged.why,
         "budget": budget,
+        "asked": claim.asked,
         "seeds": list(claim.seeds),
         "findings": [
             {"form": expectation.form, "metric": measure.said, **as_json(finding)}
@@ -78,14 +94,22 @@ def _circumstances(judged: Judged, home: Path) -> dict[str, Any]:
 def keep(path: Path, new: dict[str, Any]) -> str | None:
     """Writes a verdict to `path`; returns why not, where a better one is there.
 
-    A verdict of a larger budget stays, and any verdict stays where the claim could not be run now.
+    Of the same claim a verdict of a larger budget stays, and of more seeds, and any verdict stays where the
+    claim could not be run now. What is damaged is set aside.
     """
-    old = read(path) if path.is_file() else None
-    if old is not None and old["verdict"] != NOT_RUN:
+    try:
+        old = read(path) if path.is_file() else None
+    except ConfigError:
+        path.rename(path.with_suffix(".json.damaged"))
+        old = None
+    same = old is not None and old.get("asked", new["asked"]) == new["asked"]
+    if old is not None and old["verdict"] != NOT_RUN and (same or new["verdict"] == NOT_RUN):
         if new["verdict"] == NOT_RUN:
             return f"the verdict of {old['date']} stays: {old['verdict']}"
         if BUDGETS.index(old["budget"]) > BUDGETS.index(new["budget"]):
             return f"the verdict of budget {old['budget']} stays: {old['verdict']}"
+        if old["budget"] == new["budget"] and len(old["seeds"]) > len(new["seeds"]):
+            return f"the verdict over {len(old['seeds'])} seeds stays: {old['verdict']}"
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_json(path, new)
     return None
@@ -99,6 +123,8 @@ def read(path: Path) -> dict[str, Any]:
             raise ValueError(f"there is no verdict {found['verdict']}")
         if found["budget"] not in BUDGETS:
             raise ValueError(f"there is no budget {found['budget']}")
+        if missing := [key for key in KEYS if key not in found]:
+            raise ValueError(f"it has no {missing[0]}")
         return found
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(f"{path} is damaged: {' '.join(str(error).split())}") from error

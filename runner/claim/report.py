@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,15 +15,15 @@ from typing import Any, NoReturn
 from runner import atomic
 from runner.claim.find import Found, every
 from runner.claim.record import read
-from runner.claim.table import finding_line
+from runner.claim.table import OUT_OF_DATE, finding_line, is_stale
 from runner.compose import Composer
 from runner.engine.progress import duration
-from runner.errors import ConfigError
+from runner.errors import ConfigError, os_sentence
 from runner.registry import ROOT
 
 NAME = "claims"
 NONE = "no verdict yet"
-ORDER = ("reproduced", "not reproduced", "inconclusive", "not run", NONE)
+ORDER = ("reproduced", "not reproduced", "inconclusive", "not run", OUT_OF_DATE, NONE)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Entry:
 
     Attributes:
         made: the record of its verdict; None where it has none.
+        stale: whether the claim was changed since.
         picture: its PNG, if there is one.
     """
 
@@ -38,11 +41,14 @@ class Entry:
     source: str
     made: Mapping[str, Any] | None
     picture: Path | None
+    stale: bool = False
 
     @property
     def verdict(self) -> str:
         """The verdict, or that there is none."""
-        return NONE if self.made is None else str(self.made["verdict"])
+        if self.made is None:
+            return NONE
+        return OUT_OF_DATE if self.stale else str(self.made["verdict"])
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,7 +69,7 @@ def report(words: Sequence[str]) -> int:
     from runner.claim.page import page
 
     entries = [entry_of(found) for found in every(Composer(options.words, options.config_dir)).values()]
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     atomic.write_bytes(options.out / f"{NAME}.md", markdown(entries, options.out).encode())
     atomic.write_bytes(options.out / f"{NAME}.html", page(entries).encode())
     print(f"{len(entries)} claims: {counted(entries)}")
@@ -78,8 +84,15 @@ def entry_of(found: Found) -> Entry:
         found.docs.with_suffix(".json"),
         found.docs.with_suffix(".png"),
     )
-    made = read(kept) if kept.is_file() else None
-    return Entry(found.name, claim.claim, claim.source, made, picture if picture.is_file() and made else None)
+    try:
+        made = read(kept) if kept.is_file() else None
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        made = None
+    shown = picture if picture.is_file() and made else None
+    return Entry(
+        found.name, claim.claim, claim.source, made, shown, made is not None and is_stale(made, found)
+    )
 
 
 def counted(entries: Sequence[Entry]) -> str:
@@ -143,14 +156,29 @@ def effect(entry: Entry) -> str:
     return f"{first['what']} = {estimate}{ends}"
 
 
+def plain(text: str) -> str:
+    """Text that means nothing to Markdown's HTML."""
+    return escape(text, quote=False)
+
+
+def make_folder(place: Path) -> None:
+    """Makes a folder for what is written; raises `ConfigError`."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {place} cannot be a folder: {os_sentence(error)}") from None
+
+
 def _section(entry: Entry, home: Path) -> list[str]:
-    lines = [f"### {entry.name}", "", f"{entry.claim} ({entry.source})", "", f"**{entry.verdict}**"]
+    lines = [f"### {entry.name}", "", plain(f"{entry.claim} ({entry.source})"), "", f"**{entry.verdict}**"]
     if entry.made is None:
         return [*lines, "", f"`run claim {entry.name} --budget quick`"]
     if entry.made["why"]:
-        lines[-1] += f": {entry.made['why']}"
-    lines += ["", *(f"- {finding_line(found)}" for found in entry.made["findings"])]
-    lines += [f"- {label}: {text}" for label, text in facts(entry.made)]
+        lines[-1] += f": {plain(entry.made['why'])}"
+    if entry.stale:
+        lines[-1] += f"; what it said before, {entry.made['verdict']}, was of another version of this claim"
+    lines += ["", *(f"- {plain(finding_line(found))}" for found in entry.made["findings"])]
+    lines += [f"- {plain(label)}: {plain(text)}" for label, text in facts(entry.made)]
     lines += ["", f"`{entry.made['command']}`"]
     if entry.picture is not None and entry.picture.is_relative_to(home):
         lines += ["", f"![{entry.name}]({entry.picture.relative_to(home).as_posix()})"]

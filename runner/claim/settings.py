@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -129,6 +131,13 @@ class Claim:
     alone: bool = False
     notes: str | None = None
 
+    @property
+    def asked(self) -> str:
+        """Hash of what is claimed and how it is tested, at its budget; without its seeds."""
+        told = [self.claim, self.words, self.alone, sorted((n, repr(arm)) for n, arm in self.arms.items())]
+        told += [repr(self.measures), repr(self.expectations)]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
 
 def claim_of(node: Any, name: str, file: str, budget: str) -> Claim:
     """The claim that a file's content describes, at a budget; raises `ConfigError`."""
@@ -220,6 +229,14 @@ def _refuse_form(expectation: Expectation, measure: Measure, arms: Mapping[str, 
         raise ValueError(f"expect: form {form} takes the metric itself, not its {measure.said}")
     if measure.items and isinstance(expectation, Ratio):
         raise ValueError("expect: form ratio takes one number for each run, not one for each item")
+    if (
+        isinstance(expectation, Trend)
+        and expectation.scale == "log"
+        and min(arms[expectation.arm].places) <= 0
+    ):
+        raise ValueError("expect: scale log takes swept values above 0")
+    if measure.slope == "log" and min(arms[expectation.arm].places) <= 0:
+        raise ValueError("metric: slope log takes swept values above 0")
     if isinstance(expectation, Crossing):
         places = arms[expectation.arm].places
         if arms[expectation.than].places != places:

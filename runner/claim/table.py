@@ -19,7 +19,8 @@ from runner.compose import Composer
 from runner.engine.progress import duration
 from runner.errors import ConfigError, nearest
 
-STATUSES = ("reproduced", "not reproduced", "inconclusive", "not run", "none")
+OUT_OF_DATE = "out of date"
+STATUSES = ("reproduced", "not reproduced", "inconclusive", "not run", OUT_OF_DATE, "none")
 """`none`: it was never run here."""
 
 
@@ -84,9 +85,22 @@ def _glob(word: str) -> str:
 
 
 def status_of(found: Found) -> str:
-    """The verdict that is kept, or `none`."""
+    """The verdict that is kept; `none` where there is none that can be read, and `out of date` where it is
+    one of another claim."""
     path = found.docs.with_suffix(".json")
-    return str(read(path)["verdict"]) if path.is_file() else "none"
+    try:
+        kept = read(path) if path.is_file() else None
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return "none"
+    if kept is None:
+        return "none"
+    return OUT_OF_DATE if is_stale(kept, found) else str(kept["verdict"])
+
+
+def is_stale(kept: Mapping[str, Any], found: Found) -> bool:
+    """Whether the claim was changed since this verdict on it."""
+    return kept.get("asked") != found.read(kept["budget"]).asked
 
 
 def dry_run(plans: Sequence[Plan], found: Sequence[Found], home: Path, budget: str) -> int:
@@ -112,9 +126,10 @@ def dry_run(plans: Sequence[Plan], found: Sequence[Found], home: Path, budget: s
 def _seconds_each(found: Found, budget: str) -> float | None:
     """What one of the claim's runs took when its verdict was made, if that was at the same budget."""
     path = found.docs.with_suffix(".json")
-    if not path.is_file():
+    try:
+        kept = read(path)
+    except ConfigError:
         return None
-    kept = read(path)
     if kept["budget"] != budget or kept["verdict"] == NOT_RUN:
         return None
     return float(kept["seconds"]) / sum(len(arm["runs"]) for arm in kept["arms"].values())

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runner.claim.expect import Bound, Finding, Samples, together
+from runner import folder
+from runner.claim.expect import OPEN, REPRODUCED, Bound, Direction, Expectation, Finding, Samples, together
 from runner.claim.measure import Measure
-from runner.claim.plan import Plan, swept
+from runner.claim.plan import Need, Plan, swept
 from runner.claim.statistics import Values, corrected
 from runner.errors import ConfigError
-from runner.sweep.ledger import Ledger
+from runner.sweep.command import PLACES
+from runner.sweep.ledger import Ended, Ledger
 
 LEVEL = 0.95
 NOT_RUN = "not run"
@@ -50,6 +52,9 @@ def judged(plan: Plan, home: Path) -> Judged:
     ledger.close()
     seconds = sum(state.seconds for state in states.values())
     bad = {key: state for key, state in states.items() if state.status != "completed"}
+    for key, need in plan.needs.items():
+        if key not in bad and not _is_its_own(need, home / need.name):
+            bad[key] = Ended("failed", f"{home / need.name} is the folder of another run")
     if bad:
         # The first failure says most: what looks at a run that failed was not begun.
         (arm, seed), state = min(bad.items(), key=lambda item: item[1].status != "failed")
@@ -69,7 +74,9 @@ def _measured(plan: Plan, home: Path, seconds: float) -> Judged:
     findings, values = [], dict[str, dict[str, list[float]]]()
     for expectation, measure in zip(claim.expectations, claim.measures, strict=True):
         table = _table(plan, measure, home)
-        findings.append(expectation.judge(_samples(plan, measure, table), level))
+        _refuse_unlike(expectation, measure, table)
+        judged_by_values = expectation.judge(_samples(plan, measure, table), level)
+        findings.append(_doubted(judged_by_values, expectation, _never(plan, measure, home)))
         for arm, found in table.items():
             means = found if found.ndim == 1 else found.mean(1)
             values.setdefault(arm, {})[measure.name] = means.tolist()
@@ -103,6 +110,60 @@ def _table(plan: Plan, measure: Measure, home: Path) -> dict[str, Values]:
             raise ConfigError(f"arm {arm}: {measure.said} is no finite number")
         found[arm] = table if measure.items else table[:, 0]
     return found
+
+
+def _refuse_unlike(expectation: Expectation, measure: Measure, table: Mapping[str, Values]) -> None:
+    """Raises `ConfigError` where arms that are compared have other items."""
+    names = {getattr(expectation, key, None) for key in ("arm", "than", "to")}
+    shapes = {values.shape for arm, values in table.items() if arm.partition("@")[0] in names}
+    if len(shapes) > 1:
+        raise ConfigError(f"{measure.said} has another number of items in each arm")
+
+
+def _is_its_own(need: Need, place: Path) -> bool:
+    """Whether a folder's run was asked for with the words of `need`."""
+    try:
+        words = folder.read_config(place)[2]
+    except ConfigError:
+        return False
+    said = {word for word in words if not word.startswith(PLACES)}
+    wanted = need.words if need.parent is not None else need.composed.overrides
+    wanted_here = {word for word in wanted if not word.startswith(PLACES)}
+    return wanted_here <= said if need.parent is not None else wanted_here == said
+
+
+def _never(plan: Plan, measure: Measure, home: Path) -> dict[str, int]:
+    """How many runs of each arm never came to the level of a `reach`."""
+    if measure.reach is None:
+        return {}
+    found: dict[str, int] = {}
+    for (label, _), need in plan.needs.items():
+        try:
+            missed = not measure.reached(home / need.name)
+        except ConfigError:  # an arm without this curve
+            continue
+        if missed:
+            arm = label.partition("@")[0]
+            found[arm] = found.get(arm, 0) + 1
+    return found
+
+
+def _doubted(found: Finding, expectation: Expectation, never: Mapping[str, int]) -> Finding:
+    """A finding that rests on runs which never came to a level, and so took longer than the number says.
+
+    That number is too small, which a comparison can bear whose other side is the smaller; nothing else can.
+    """
+    bears = None
+    if isinstance(expectation, Direction):
+        bears = expectation.than if expectation.sign == "less" else expectation.arm
+    others = [getattr(expectation, key, None) for key in ("arm", "than", "to")]
+    missed = {arm: count for arm, count in never.items() if arm in others}
+    if not missed:
+        return found
+    said = ", ".join(f"{count} of {arm} never came there" for arm, count in missed.items())
+    interval = replace(found.interval, how=f"{found.interval.how}; {said}")
+    verdict = found.verdict if found.verdict == REPRODUCED and set(missed) == {bears} else OPEN
+    return replace(found, interval=interval, verdict=verdict)
 
 
 def _samples(plan: Plan, measure: Measure, table: Mapping[str, Values]) -> Samples:

@@ -84,7 +84,8 @@ def test_a_claim_that_holds(place: Place, capsys: pytest.CaptureFixture[str]) ->
     assert sorted(r["metrics"]["test/nats"] for r in results) == pytest.approx(
         sorted(values["long"] + values["short"])
     )
-    assert made["command"] == "run claim toys/steps --budget quick"
+    assert made["command"].startswith("run claim toys/steps --budget quick --config-dir ")
+    assert made["command"].endswith(f"'methods.path=[{TOYS}]'")
     assert made["paper"] == [{"what": "nats", "value": 1.5, "where": "table 9"}]
     assert (place.docs / "toys" / "steps.png").read_bytes().startswith(b"\x89PNG")
 
@@ -164,8 +165,10 @@ def test_a_look_at_another_arms_run(place: Place) -> None:
         expect=[{"form": "equal", "arm": "again", "to": "trained", "margin": 1e-6}],
     )
     assert place.run("toys/look") == 0
-    assert place.kept("look")["verdict"] == "reproduced"
-    assert place.kept("look")["arms"]["again"]["of"] == "trained"
+    made = place.kept("look")
+    assert made["findings"][0]["estimate"] == 0
+    assert made["arms"]["again"]["values"] == made["arms"]["trained"]["values"]
+    assert made["arms"]["again"]["of"] == "trained"
     assert place.begun() == 6
     assert place.run("toys/look") == 0
     assert place.begun() == 6
@@ -247,6 +250,121 @@ def test_a_dry_run_runs_nothing(place: Place, capsys: pytest.CaptureFixture[str]
     assert "6 of 8 runs to do, about 60 s" in capsys.readouterr().out
 
 
+def test_a_verdict_of_another_claim_is_out_of_date(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.write("steps")
+    assert place.run("toys/steps") == 0
+    place.write("steps", notes="other words beside it", seeds=[1, 2, 3, 4])
+    assert place.run("list", "toys", "--status", "reproduced") == 0
+    place.write("steps", arms={"long": ["trainer.steps=1"], "short": ["trainer.steps=60"]})
+    assert place.run("list", "toys", "--status", "out of date") == 0
+    assert capsys.readouterr().out.count("toys/steps\n") == 2
+    assert place.run("report", "--out", str(place.home / "rep")) == 0
+    page = (place.home / "rep" / "claims.md").read_text()
+    assert "**out of date**; what it said before, reproduced, was of another version" in page
+
+
+def test_fewer_seeds_do_not_replace_more(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.write("steps")
+    assert place.run("toys/steps") == 0
+    assert place.run("toys/steps", "--seeds", "1") == 0
+    assert "the verdict over 3 seeds stays: reproduced" in capsys.readouterr().out
+    assert place.kept("steps")["seeds"] == [1, 2, 3]
+
+
+def test_what_never_comes_to_a_level_reproduces_nothing_but_a_distance(place: Place) -> None:
+    never = {"name": "train/loss", "reach": -50.0}
+    place.write("never", metric=never)
+    place.write("same", metric=never, expect=[{"form": "equal", "arm": "long", "to": "short", "margin": 9.0}])
+    place.write("within", metric=never, expect=[{"form": "interval", "arm": "long", "high": 60}])
+    assert place.run("toys/*") == 0
+    for name in ("never", "same", "within"):
+        assert place.kept(name)["verdict"] == "inconclusive", name
+        assert "never came there" in place.kept(name)["findings"][0]["how"]
+
+
+def test_one_that_comes_to_a_level_is_before_one_that_never_does(place: Place) -> None:
+    """The short run's last step counts as its time, and is the longer one here."""
+    arms = {"soon": ["trainer.steps=30"], "never": ["trainer.steps=60", "method.lr=1e-9"]}
+    metric = {"name": "validation/nats", "reach": 1.93}
+    for name, sign in (("steps", "less"), ("wrong", "greater")):
+        expect = [{"form": "direction", "arm": "soon", "than": "never", "sign": sign}]
+        place.write(name, arms=arms, metric=metric, expect=expect)
+    assert place.run("toys/*") == 0
+    assert place.kept("steps")["verdict"] == "reproduced"
+    assert place.kept("wrong")["verdict"] == "inconclusive"
+
+
+def test_arms_that_agree_to_the_last_digit_are_not_called_equal(place: Place) -> None:
+    place.write(
+        "twins",
+        arms={"long": ["trainer.log_every=5"], "short": ["trainer.log_every=7"]},
+        base=["method=toy_flow", "trainer.steps=10", "trainer.eval_every=10"],
+        expect=[{"form": "equal", "arm": "long", "to": "short", "margin": 1.0}],
+    )
+    assert place.run("toys/twins") == 0
+    assert place.kept("twins")["findings"][0]["estimate"] == 0
+    assert place.kept("twins")["verdict"] == "inconclusive"
+
+
+def test_exchanged_folders_are_noticed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.write("steps", seeds=[1, 2])
+    assert place.run("toys/steps") == 0
+    one, two = sorted((place.home / "out" / "claims").glob("toy_flow-*"))[:2]
+    one.rename(one.with_name("x"))
+    two.rename(one)
+    (one.parent / "x").rename(two)
+    assert place.run("toys/steps") == 1
+    assert "is the folder of another run" in capsys.readouterr().out
+
+
+def test_what_must_be_alone_is_not_taken_from_what_was_not(place: Place) -> None:
+    place.write("steps")
+    place.write("timed", alone=True)
+    assert place.run("toys/steps") == 0
+    assert place.run("toys/timed") == 0
+    assert place.begun() == 12
+
+
+def test_swept_values_that_are_close_stay_apart(place: Place) -> None:
+    values = [0.0500001, 0.05000011, 0.05000012]
+    place.write(
+        "close",
+        arms={"rate": {"words": ["trainer.steps=2"], "sweep": {"method.lr": values}}},
+        expect=[{"form": "trend", "arm": "rate", "sign": "rising"}],
+        seeds=[1, 2],
+    )
+    assert place.run("toys/close") == 0
+    assert len(place.runs()) == 6
+
+
+def test_a_damaged_verdict_is_set_aside(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.write("steps")
+    assert place.run("toys/steps") == 0
+    kept = place.docs / "toys" / "steps.json"
+    kept.write_text('{"verdict": "reproduced", "budget": "quick"}')
+    assert place.run("list", "toys", "--status", "none") == 0
+    said = capsys.readouterr()
+    assert "steps.json is damaged: it has no" in said.err
+    assert "toys/steps" in said.out
+    assert place.run("report", "--out", str(place.home / "rep")) == 0
+    assert place.run("toys/steps", "--dry-run") == 0
+    assert place.run("toys/steps") == 0
+    assert place.kept("steps")["verdict"] == "reproduced"
+    assert kept.with_suffix(".json.damaged").is_file()
+
+
+def test_hostile_words_stay_words(place: Place) -> None:
+    place.write("steps", claim="<script>alert(1)</script> $\\foo$", notes="<img src=x>")
+    assert place.run("toys/steps") == 0
+    assert place.run("report", "--out", str(place.home / "rep")) == 0
+    for name in ("claims.md", "claims.html"):
+        page = (place.home / "rep" / name).read_text()
+        assert "<script>alert" not in page
+        assert "<img src=x>" not in page
+    (place.home / "file").touch()
+    assert place.run("report", "--out", str(place.home / "file")) == 2
+
+
 def direction(**changes: Any) -> list[dict[str, Any]]:
     return [{"form": "direction", "arm": "long", "than": "short", "sign": "less", **changes}]
 
@@ -261,6 +379,13 @@ SWEPT = {"width": {"sweep": {"method.width": [4, 8]}}, "short": ["trainer.steps=
         ({"metric": {"name": "test/nats", "at": 3, "reach": 1.0}}, "only one of at, reach, area, last"),
         ({"metric": {"name": "test/nats", "area": [9, 3]}}, "area takes two steps"),
         ({"metric": {"nam": "test/nats"}}, "metric.nam is not a key"),
+        (
+            {
+                "arms": {"a": {"sweep": {"method.width": [0, 8]}}},
+                "expect": [{"form": "trend", "arm": "a", "sign": "rising", "scale": "log"}],
+            },
+            "scale log takes swept values above 0",
+        ),
         ({"arms": {"long": ["method.lrr=1"], "short": ["trainer.steps=5"]}}, "method.lrr"),
         ({"arms": {"long": ["trainer.steps=5"], "short": ["trainer.steps=5"]}}, "are the same run"),
         ({"arms": {"long": {"sweep": {"method.width": [8, 4]}}, "short": ["trainer.steps=5"]}}, "ascending"),
@@ -341,5 +466,7 @@ def test_a_damaged_verdict_is_one_sentence(place: Place, capsys: pytest.CaptureF
     place.write("steps")
     (place.docs / "toys").mkdir(parents=True)
     (place.docs / "toys" / "steps.json").write_text('{"verdict": "great"}')
-    assert place.run("list", "toys") == 2
-    assert "there is no verdict great" in capsys.readouterr().err
+    assert place.run("list", "toys") == 0
+    said = capsys.readouterr()
+    assert said.out == "toys/steps\n"
+    assert "there is no verdict great" in said.err

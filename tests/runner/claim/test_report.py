@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from runner.claim.find import every
+from runner.compose import Composer
 from tests.runner.claim.test_command import Place
 from tests.runner.compare import test_page
 from tests.runner.compare.test_page import Browser, browser_only
+from tests.runner.toys.runs import TOYS
 
 browser = test_page.browser
 FINDING = {
@@ -43,11 +46,14 @@ def place(tmp_path: Path) -> Place:
         made.write(name, claim=f"The claim <{name}> & more.")
     kept = made.docs / "toys"
     kept.mkdir(parents=True)
-    (kept / "steps.json").write_text(json.dumps(MADE))
+    found = every(Composer([f"methods.path=[{TOYS}]"], [made.conf]))
+    asked = {name: found[f"toys/{name}"].read("quick").asked for name in ("steps", "missing")}
+    (kept / "steps.json").write_text(json.dumps({**MADE, "asked": asked["steps"]}))
     draw(MADE, kept / "steps.png")
     lost = {
         **MADE,
         "name": "toys/missing",
+        "asked": asked["missing"],
         "verdict": "not run",
         "why": "needs ImageNet",
         "findings": [],
