@@ -16,7 +16,8 @@ from runner.claim.measure import Measure
 from runner.claim.plan import Need, Plan, swept
 from runner.claim.statistics import Values, corrected
 from runner.errors import ConfigError
-from runner.sweep.command import PLACES
+from runner.identity.parts import NO_RESULT
+from runner.settings import flat
 from runner.sweep.ledger import Ended, Ledger
 
 LEVEL = 0.95
@@ -121,15 +122,21 @@ def _refuse_unlike(expectation: Expectation, measure: Measure, table: Mapping[st
 
 
 def _is_its_own(need: Need, place: Path) -> bool:
-    """Whether a folder's run was asked for with the words of `need`."""
+    """Whether the run in a folder has the settings of `need`, whose words may be another claim's."""
+    if need.parent is not None:
+        return True  # its own settings are few, and it names the run that it looked at
     try:
-        words = folder.read_config(place)[2]
+        config, choices, _ = folder.read_config(place)
     except ConfigError:
         return False
-    said = {word for word in words if not word.startswith(PLACES)}
-    wanted = need.words if need.parent is not None else need.composed.overrides
-    wanted_here = {word for word in wanted if not word.startswith(PLACES)}
-    return wanted_here <= said if need.parent is not None else wanted_here == said
+    there, mine = _settings(config, choices), _settings(need.composed.config, need.composed.choices)
+    return there == mine
+
+
+def _settings(config: dict[str, Any], choices: Mapping[str, str]) -> dict[str, Any]:
+    named = {group: choices.get(group) for group in ("method", "dataset")}
+    kept = {key: value for key, value in flat(config).items() if key not in NO_RESULT}
+    return {**named, **kept}
 
 
 def _never(plan: Plan, measure: Measure, home: Path) -> dict[str, int]:
