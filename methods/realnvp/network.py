@@ -32,7 +32,9 @@ class ShiftNorm2d(nn.Module):
         had its turn before (`replays`)."""
         still = self.replays and self.training
         mean, var = (None, None) if still else (self.running_mean, self.running_var)
-        return F.batch_norm(x, mean, var, None, self.bias, self.training, self.momentum, self.eps)
+        # CUDA's backward pass, unlike the CPU's, wants a gain where there is an offset.
+        gain = torch.ones_like(self.bias) if x.is_cuda else None
+        return F.batch_norm(x, mean, var, gain, self.bias, self.training, self.momentum, self.eps)
 
 
 def _norm(channels: int, kind: str) -> nn.Module:

@@ -24,6 +24,7 @@ from runner.sweep.command import how_words
 from runner.sweep.conduct import Conduct
 from runner.sweep.here import refuse_what_is_missing
 from runner.sweep.hparams import Column, columns
+from runner.sweep.judge import UNSEEN
 from runner.sweep.ledger import Ended
 from runner.sweep.perform import ended, under_way
 from runner.sweep.plan import Job, Plan
@@ -215,6 +216,8 @@ class Trials:
         return Job.of(trial.name, self._how.shared(composed))
 
     def ended(self, job: Job, ended: Ended) -> None:
+        if ended.status == "stopped" or ended.error == UNSEEN:
+            return  # that it was killed says nothing of its values: a resume goes on with it
         value = ended.metrics.get(self._search.metric)
         state = ended.status if ended.status in ("completed", "pruned") else "failed"
         if ended.status == "completed" and self._search.metric not in ended.metrics:

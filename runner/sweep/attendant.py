@@ -192,8 +192,8 @@ def _add(log: Path, text: str) -> None:
 
 def _refusal(text: str) -> str | None:
     """What the command says when it refuses to run."""
-    lines = [line for line in text.splitlines() if line.startswith("error: ")]
-    return lines[-1].removeprefix("error: ") if lines else None
+    lines = [line for line in text.splitlines() if line.startswith(("error: ", "failed: "))]
+    return lines[-1].partition(": ")[2] if lines else None
 
 
 def _where(text: str) -> str | None:

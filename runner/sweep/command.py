@@ -19,7 +19,7 @@ from runner.compose import ALLOWED_HYDRA, Composer, normalise, parse
 from runner.errors import ConfigError
 from runner.search.settings import SearchSettings, sweeper_settings
 from runner.settings import GROUPS, HOW
-from runner.sweep.conduct import Conduct
+from runner.sweep.conduct import Conduct, widest
 from runner.sweep.here import refuse_what_is_missing
 from runner.sweep.perform import run_jobs
 from runner.sweep.plan import Job, Plan
@@ -27,6 +27,8 @@ from runner.verbs.evaluate import from_checkpoint
 
 log = logging.getLogger("reclaim")
 LONGEST_NAME = 120
+"""Bytes, of which a file system takes 255; in an alphabet of its own a word has up to four for a letter."""
+
 MANY = 500
 PLACES = ("outputs=", "data.", "methods.path=")
 
@@ -55,7 +57,8 @@ def sweep(composer: Composer, show: bool = False) -> int:
     if len(jobs) >= MANY:
         print(f"checking {len(jobs):,} jobs", flush=True)
     composed = [from_checkpoint(composer, words) or composer.compose(words) for words in jobs]
-    how = Conduct.of(composed[0].how, how_words(composer.words), composed[0].root, len(jobs))
+    asked = widest(composed[0].root, [one.root.trainer.devices for one in composed])
+    how = Conduct.of(composed[0].how, how_words(composer.words), asked, len(jobs))
     planned = [Job.of(name, how.shared(one)) for name, one in zip(job_names(jobs), composed, strict=True)]
     if show:
         print("\n".join([f"{how.announced(len(jobs))}:", *(f"  {job.name}  {job.id}" for job in planned)]))
@@ -70,6 +73,8 @@ def _refuse_swept_how(composer: Composer) -> None:
     for override in composer.overrides:
         if override.is_sweep_override() and how_words([str(override.input_line)]):
             raise ConfigError(f"{override.key_or_group} says how all jobs are run; it cannot be swept over")
+        if override.is_sweep_override() and override.key_or_group == "outputs":
+            raise ConfigError("outputs says where the sweep's folder lies; it cannot be swept over")
 
 
 def how_words(words: Sequence[str]) -> list[str]:
@@ -112,7 +117,8 @@ def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
             ",".join(word.lstrip("+~") for word in words if word not in common and _tells(word, jobs))
             or "job"
         )
-        name = re.sub(r"[^\w.,=+-]+", "-", re.sub(r"['\"\[\]]", "", own))[:LONGEST_NAME].strip(".-") or "job"
+        name = re.sub(r"[^\w.,=+-]+", "-", re.sub(r"['\"\[\]]", "", own))
+        name = name.encode()[:LONGEST_NAME].decode(errors="ignore").strip(".-") or "job"
         free = chain((name,), (f"{name}-{i}" for i in count(number)))
         names[next(one for one in free if one not in names)] = None
     return list(names)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from runner.sweep.settings import (
 )
 
 STOCK = "hydra/launcher="
+DEVICE = re.compile(r"[0-9]+|(GPU|MIG)-\S+")
+"""What of `CUDA_VISIBLE_DEVICES` names a device; -1 and the like name none."""
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
@@ -59,6 +63,10 @@ class Conduct:
         """From the nodes `launcher` and `sweep`, for `jobs` jobs like `root`; raises `ConfigError`."""
         settings = launcher_settings(nodes["launcher"])
         stock = [word for word in words if word.startswith(STOCK)]
+        if stock and any(word.startswith("launcher=") for word in words):
+            raise ConfigError(
+                f"{stock[-1]} and launcher= both say what starts the jobs; leave one of them out"
+            )
         if stock:
             name = stock[-1].removeprefix(STOCK)
             settings = LocalSettings("local") if name == "basic" else StockSettings(name)
@@ -121,6 +129,11 @@ class Conduct:
         return engines.InProcess(home, stop, self.data)
 
 
+def widest(root: RootSettings, devices: Iterable[int]) -> RootSettings:
+    """`root` with the most devices that a job of the sweep takes: so many, each has a share of."""
+    return replace(root, trainer=replace(root.trainer, devices=max(devices)))
+
+
 def _divided(
     settings: ProcessSettings, root: RootSettings, jobs: int
 ) -> tuple[int, int | None, tuple[str, ...] | None]:
@@ -159,5 +172,6 @@ def _pool(settings: ProcessSettings, root: RootSettings) -> list[str] | None:
         return None
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [device.strip() for device in visible.split(",") if device.strip()] or None
+        named = [device.strip() for device in visible.split(",")]
+        return list(takewhile(DEVICE.fullmatch, named)) or None  # CUDA, too, looks no further than the first
     return [str(i) for i in range(len(list(NVIDIA.glob("*"))))] or None

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from runner.signals import StopRequest
 
 log = logging.getLogger("reclaim")
-ARRAY = 1000
-"""Jobs of one array; a Slurm cluster takes 1000 unless it is told otherwise."""
-
 EXCHANGE = ".exchange"
 HANDLE = re.compile(r"[0-9]+(_[0-9]+)?")
 """Slurm's number of a job, and within an array."""
@@ -34,6 +31,7 @@ LOCK = ".lock"
 PYTHON = f"{shlex.quote(sys.executable)} -P"
 """Without the current folder on its path, where something else may be called `runner`."""
 
+SAFE_PATH = "PYTHONSAFEPATH"
 NO_LIMIT_MINUTES = 60 * 24 * 3650
 """Submitit wants a limit; the attendant keeps the one that was asked for."""
 
@@ -50,7 +48,10 @@ class Engine(Protocol):
     outlives: bool
 
     def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
-        """Begins `jobs`; returns its own name for each, by which `adopt` finds it again."""
+        """Begins `jobs`; returns its own name for each, by which `adopt` finds it again.
+
+        Raises `ConfigError` where it takes none of them.
+        """
 
     def adopt(self, job: Job, handle: str) -> bool:
         """Takes up a job that an earlier process began; returns whether it may still be running."""
@@ -137,8 +138,7 @@ class Submitted:
 
     def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
         shares = [self._shares.pop(0) if self._shares is not None else None for _ in jobs]
-        calls = [self._attendant(job, share) for job, share in zip(jobs, shares, strict=True)]
-        handles = [handle for some in batched(calls, ARRAY) for handle in self._submitted(some)]
+        handles = self._submitted([self._attendant(job, one) for job, one in zip(jobs, shares, strict=True)])
         for job, handle, share in zip(jobs, handles, shares, strict=True):
             self._running[job.name] = _Running(job, handle, share)
         return {job.name: str(handle.job_id) for job, handle in zip(jobs, handles, strict=True)}
@@ -147,7 +147,7 @@ class Submitted:
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         try:
-            with ignoring_interrupts(), self._executor.batch():
+            with ignoring_interrupts(), safe_path(), self._executor.batch():
                 return [self._executor.submit(call) for call in calls]
         except (FailedJobError, FailedSubmissionError) as error:
             said = (str(error).strip() or type(error).__name__).splitlines()[-1]
@@ -171,11 +171,14 @@ class Submitted:
     def _verdict(self, one: _Running) -> Verdict:
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
+        unseen = Verdict(seconds=time.monotonic() - one.began)
+        if not self.outlives and not one.handle.paths.result_pickle.exists():
+            return unseen  # submitit would wait for a file that a cluster's network may be slow to show
         try:
             verdict: Verdict = one.handle.result()
         except (FailedJobError, UncompletedJobError) as error:
             log.debug("%s: %s", one.job.name, error)
-            return Verdict(seconds=time.monotonic() - one.began)
+            return unseen
         self._tidy(str(one.handle.job_id))
         return verdict
 
@@ -219,6 +222,19 @@ def ignoring_interrupts() -> Any:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """What is started inside does not take modules from the folder it runs in, where anything may lie."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(SAFE_PATH)
+        if before is not None:
+            os.environ[SAFE_PATH] = before
+
+
 def exchange(place: Path) -> Path:
     """Makes the folder of submitit's files, which nobody else may read or write; raises `ConfigError` if it
     is."""
@@ -242,12 +258,13 @@ def processes(
     executor.update_parameters(timeout_min=NO_LIMIT_MINUTES, stderr_to_stdout=True)
     limit = None if settings.timeout_minutes is None else 60 * settings.timeout_minutes
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")  # submitit empties it
+    before = {SAFE_PATH: os.environ.get(SAFE_PATH)}  # that we set is no job's business
 
     def attendant(job: Job, share: str | None) -> Attendant:
         return Attendant(
             str(home / job.name),
             tuple(words),
-            {"CUDA_VISIBLE_DEVICES": devices if share is None else share, **_threads(job)},
+            {"CUDA_VISIBLE_DEVICES": devices if share is None else share, **before, **_threads(job)},
             limit,
             settings.grace_seconds,
             str(home / LOCK),
@@ -288,11 +305,6 @@ def _threads(job: Job) -> dict[str, str | None]:
     """Libraries read how many threads they may use when they are imported."""
     threads = job.config.get("threads")
     return {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-
-
-def batched(items: Sequence[Attendant], size: int) -> Iterator[Sequence[Attendant]]:
-    """`items` in order, at most `size` at a time."""
-    return (items[i : i + size] for i in range(0, len(items), size))
 
 
 def _slurm_parameters(home: Path, settings: SlurmSettings) -> dict[str, Any]:

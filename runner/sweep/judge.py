@@ -15,6 +15,9 @@ from runner.errors import ConfigError
 from runner.sweep.attendant import Verdict
 from runner.sweep.ledger import Ended, of_result
 
+UNSEEN = "its process ended unseen"
+"""The error of a job whose process was gone, with whoever watched it, before it could say anything."""
+
 Stamp = tuple[int, int] | None
 
 
@@ -77,7 +80,7 @@ def _late(verdict: Verdict, fresh: dict[str, Any] | None, limit: float | None) -
 
 def _crash(verdict: Verdict) -> str:
     if verdict.code is None:
-        return "its process ended unseen"
+        return UNSEEN
     if verdict.code >= 0:
         return f"ended with exit code {verdict.code} and no result"
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ NAME = "ledger.jsonl"
 NOT_RUN = "not run"
 UNDER_WAY = "under way"
 """On a cluster: in its queue, or running, or ended where nobody has looked yet."""
-TYPES = {"job": str, "event": str, "status": str, "error": str | None, "wrong": bool, "seconds": int | float}
+TYPES = {
+    **{"job": str, "event": str, "status": str, "wrong": bool, "seconds": int | float},
+    **{"error": str | None, "handle": str | None},
+}
 """What a line may hold; one that holds anything else is passed over, as a torn one is."""
 
 
@@ -59,10 +64,13 @@ class Ledger:
     """The `ledger.jsonl` of a sweep; a torn last line, as a kill leaves it, is passed over.
 
     The result in a job's own folder counts for more: a job that is completed there is completed.
+
+    Arguments:
+        words: the overrides of each job, where they are known: a folder with others is another job's.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.home, self._path = home, home / NAME
+    def __init__(self, home: Path, words: Mapping[str, Sequence[str]] = {}) -> None:
+        self.home, self._path, self._words = home, home / NAME, words
         self.entries: dict[str, Entry] = {}
         try:
             self._file = self._path.open("ab")
@@ -79,6 +87,8 @@ class Ledger:
         try:
             said = json.loads(line)
             if not all(isinstance(said[key], TYPES[key]) for key in TYPES if key in said):
+                return
+            if not math.isfinite(said.get("seconds", 0.0)):
                 return
             entry = self.entries.setdefault(str(said["job"]), Entry())
             if said["event"] == "begin":
@@ -121,6 +131,8 @@ class Ledger:
             result = folder.read_result(self.home / job) if (self.home / job).is_dir() else None
         except ConfigError as error:
             return Ended("failed", str(error))
+        if result is not None and not set(self._words.get(job, ())) <= set(result.get("overrides", ())):
+            return Ended("failed", f"{self.home / job} is the folder of another job", wrong=True)
         if result is not None and (result["status"] == "completed" or ended is None):
             timed = ended is not None and ended.status == result["status"]
             return of_result(result, seconds=ended.seconds if ended is not None and timed else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,17 +32,22 @@ class Sweep:
 
 @contextmanager
 def under_way(
-    home: Path, how: Conduct, rows: Rows | None, jobs: int, metric: str | None = None
+    home: Path,
+    how: Conduct,
+    rows: Rows | None,
+    jobs: int,
+    metric: str | None = None,
+    words: Mapping[str, Sequence[str]] = {},
 ) -> Iterator[Sweep]:
     """Takes the sweep's folder, and says what is about to run.
 
-    Raises `ConfigError` if another process has it.
+    `words` are as `Ledger` takes them. Raises `ConfigError` if another process has it.
     """
     from runner import console
 
     console.start()
     with folder.locked(home), StopRequest().listening() as stop:
-        ledger = Ledger(home)
+        ledger = Ledger(home, words)
         if rows is not None:
             rows.take_up(ledger)
         add = rows.add if rows is not None else lambda job, ended: None
@@ -57,10 +62,11 @@ def under_way(
 
 def run_jobs(home: Path, jobs: Sequence[Job], how: Conduct) -> int:
     """Runs those of the jobs that are not completed, and prints the table of all; returns the exit code."""
-    ledger = Ledger(home)
+    words = {job.name: job.overrides for job in jobs}
+    ledger = Ledger(home, words)
     count = sum(ledger.state(job.name).status != "completed" for job in jobs)
     ledger.close()
-    with under_way(home, how, Rows(home, jobs), count) as sweep:
+    with under_way(home, how, Rows(home, jobs), count, words=words) as sweep:
         left = [job for job in jobs if sweep.ledger.state(job.name).status != "completed"]
         # What never began comes first: with on_error=stop, a job that fails again would keep it waiting.
         left.sort(key=lambda job: sweep.ledger.state(job.name).status == "failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,9 @@ from runner.sweep.table import metric_of
 
 log = logging.getLogger("reclaim")
 POLL = 0.1
+ARRAY = 1000
+"""Jobs that are submitted together; a Slurm cluster takes arrays of 1000 unless it is told otherwise."""
+
 SHOWN = 64
 """Where more jobs than these run at a time, nobody reads which have begun."""
 
@@ -111,6 +114,8 @@ class Pool:
             self._fill(source)
             for job, verdict in self._engine.ended():
                 running = self._running.pop(job.name)
+                if verdict.code is None and self._stop.number is not None:  # it had just begun, say
+                    verdict = replace(verdict, asked=True)
                 ended = judge(self._home / job.name, running.before, verdict, self._limit)
                 self._end(source, running, ended)
             if not self._running and not self._more(source):
@@ -177,9 +182,15 @@ class Pool:
         self._engine.start(jobs)
 
     def _submit(self, jobs: list[Job], source: Source) -> None:
-        handles = self._engine.start(jobs)
-        for name, handle in handles.items():
-            self._ledger.begin(name, handle)
+        handles: dict[str, str | None] = {}
+        for some in batched(jobs, ARRAY):
+            try:
+                more = self._engine.start(some)
+            except ConfigError as error:
+                raise ConfigError(f"{error} ({len(handles):,} of {len(jobs):,} were)") from error
+            for name, handle in more.items():
+                self._ledger.begin(name, handle)
+            handles |= more
         if len(jobs) > SHOWN:
             log.info("submitted: %s jobs", f"{len(jobs):,}")
             return
@@ -220,6 +231,11 @@ class Pool:
             if due and (running.hopeless or self._stop.number is not None):
                 running.asked = now
                 self._engine.stop(running.job)
+
+
+def batched(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
+    """`jobs` in order, at most `size` at a time."""
+    return (jobs[i : i + size] for i in range(0, len(jobs), size))
 
 
 def _worth_a_try(ended: Ended) -> bool:

@@ -15,7 +15,7 @@ from runner.registry import Registry
 from runner.settings import RootSettings
 from runner.sweep import plan
 from runner.sweep.command import how_words
-from runner.sweep.conduct import Conduct
+from runner.sweep.conduct import Conduct, widest
 from runner.sweep.ledger import Ledger
 from runner.sweep.perform import run_jobs
 from runner.sweep.plan import Job, Plan
@@ -39,7 +39,7 @@ def resume(home: Path, words: Sequence[str]) -> int:
     how = replace(Conduct.of(nodes, said, _asked(saved), len(saved.jobs)), data=data)
     _refuse_saved_shell(how, words)
     jobs = saved.divided(how.threads)
-    ledger = Ledger(home)
+    ledger = Ledger(home, {job.name: job.overrides for job in jobs})
     left = [job for job in jobs if ledger.state(job.name).status != "completed"]
     ledger.close()
     if not left:
@@ -54,7 +54,7 @@ def resume(home: Path, words: Sequence[str]) -> int:
 def _asked(saved: Plan) -> RootSettings:
     """What jobs ask for, without the share of the cores that they were given when the sweep began."""
     job = saved.jobs[0]
-    root = _composed(job).root
+    root = widest(_composed(job).root, [one.config["trainer"]["devices"] for one in saved.jobs])
     given = saved.threads is not None and not any(word.startswith("threads=") for word in job.overrides)
     return replace(root, threads=None) if given and root.threads == saved.threads else root
 

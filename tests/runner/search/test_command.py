@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 from statistics import median
 
@@ -83,6 +86,24 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
     assert len(set(tried(home))) == 6
     assert cli.main(["resume", str(home), "launcher=local"]) == 0, "six trials hold from now on"
     assert len(begun(home)) == 6
+
+
+def test_a_trial_that_was_killed_is_not_lost(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
+    words = ["-m", "sweeper=optuna", f"methods.path=[{TOYS}]", "method=toy_faulty", SPACE[0]]
+    words += ["method.pause=0.3", "trainer.steps=12", "trainer.eval_every=4"]
+    words += ["sweeper.trials=2", "launcher=process", "launcher.jobs=1", f"outputs={tmp_path}"]
+    sweep = start(environment, *words)
+    wait_for(lambda: any(tmp_path.glob("sweeps/*/trial-0000/metrics.jsonl")))
+    for pid in subprocess.run(
+        ["pgrep", "-P", str(sweep.pid)], capture_output=True, text=True
+    ).stdout.split():  # what watches the trial, too, as the system does where memory runs out
+        os.kill(int(pid), signal.SIGKILL)
+    out, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == 1, out
+    assert "1 unfinished, 1 completed" in out or "1 completed, 1 unfinished" in out
+    done = run("resume", str(the_sweep(tmp_path)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 trials: 2 completed" in done.stdout
 
 
 def test_a_metric_that_no_trial_has_ends_the_search(

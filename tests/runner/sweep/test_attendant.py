@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.sweep.attendant import Attendant
+from runner.sweep.attendant import Attendant, _refusal
 
 BEARS_CHILDREN = """
 import subprocess, sys, time
@@ -59,6 +59,12 @@ def test_what_a_crash_said_is_in_the_log_and_where_it_was(tmp_path: Path) -> Non
     verdict = Attendant(str(tmp_path), command=(sys.executable, str(tmp_path / "job.py")))()
     assert verdict.where == "job.py, line 3, in deep"
     assert "Fatal Python error: Aborted" in (tmp_path / "run.log").read_text()
+
+
+def test_an_occupied_folder_is_said_too() -> None:
+    assert _refusal("x\nfailed: /runs/a is in use by another process\n") == (
+        "/runs/a is in use by another process"
+    )
 
 
 def test_a_refusal_is_heard(tmp_path: Path) -> None:

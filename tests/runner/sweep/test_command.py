@@ -120,6 +120,12 @@ def test_names_say_what_differs_and_are_single_folders() -> None:
     assert job_names([["data.root=/a"], ["data.root=-a"]]) == ["data.root=-a", "data.root=-a-1"]
 
 
+def test_a_name_in_any_alphabet_fits_into_a_folders() -> None:
+    (name, other) = job_names([[f"a={'ж' * 300}1"], [f"a={'ж' * 300}2"]])
+    assert name != other
+    assert max(len(one.encode()) for one in (name, other)) < 140
+
+
 def test_a_name_that_is_taken_is_not_taken_again() -> None:
     jobs = [["data.root=-a-1"], ["data.root=-a"], ["data.root=/a"], ["data.root=@a"]]
     names = job_names(jobs)

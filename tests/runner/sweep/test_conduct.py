@@ -13,7 +13,7 @@ from runner import cli
 from runner.compose import Composer
 from runner.errors import ConfigError
 from runner.sweep import conduct
-from runner.sweep.conduct import Conduct
+from runner.sweep.conduct import Conduct, widest
 from runner.sweep.engines import exchange
 from runner.sweep.settings import LocalSettings, SlurmSettings, StockSettings, launcher_settings
 
@@ -88,6 +88,9 @@ def test_a_job_that_says_its_threads_keeps_them() -> None:
         ([], None, None),
         ([], "3,5", ("3", "5")),
         ([], "", None),
+        ([], "-1", None),
+        ([], "NoDevFiles", None),
+        ([], "1,-1,2", ("1",)),
         (["device=cpu"], "3,5", None),
         (["device=cuda:1"], "3,5", None),
         (["launcher.devices=[0,0,1]"], None, ("0", "0", "1")),
@@ -102,6 +105,12 @@ def test_devices_are_divided(
     how = of(*words)
     assert how.shares == shares
     assert how.capacity == (len(shares) if shares else 8)
+
+
+def test_the_job_that_takes_most_devices_says_how_they_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    composed = Composer([]).compose()
+    assert Conduct.of(composed.how, [], widest(composed.root, [1, 2]), 8).shares == ("0,1", "2,3")
 
 
 def test_one_job_runs_in_this_process_unless_it_is_said_otherwise() -> None:
@@ -138,6 +147,8 @@ def test_hydras_name_for_a_choice_is_understood() -> None:
         (["-m", "~launcher.job", "seed=1,2"], "launcher.job"),
         (["-m", "launcher=local,process"], "cannot be swept over"),
         (["-m", "sweep.retries=1,2"], "cannot be swept over"),
+        (["-m", "outputs=a,b"], "outputs says where the sweep's folder lies"),
+        (["-m", "seed=1,2", "launcher=process", "hydra/launcher=joblib"], "both say what starts the jobs"),
         (["launcher=process"], "add -m"),
         (["sweep.retries=1"], "add -m"),
         (["-m", "launcher=slurm", "seed=1,2"], "there is no Slurm here"),

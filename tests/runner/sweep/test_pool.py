@@ -153,6 +153,52 @@ def test_a_stop_ends_what_runs_and_begins_no_more(tmp_path: Path) -> None:
     assert (ledger.state("a").status, ledger.state("b").status) == ("stopped", "not run")
 
 
+def test_a_job_that_had_just_begun_when_a_stop_came_is_stopped(tmp_path: Path) -> None:
+    stop = StopRequest()
+
+    class Unheard(Pretended):
+        def end(self, name: str, end: str) -> Verdict:
+            return Verdict()  # its process was gone before it listened
+
+    class Stopping(Listed):
+        def hopeless(self, one: Job) -> str | None:
+            stop.number = 15
+            return None
+
+    ledger = Ledger(tmp_path)
+    Pool(tmp_path, Unheard(tmp_path, 1), ledger, SweepSettings("continue", 0), stop).run(Stopping([job("a")]))
+    assert ledger.state("a").status == "stopped"
+
+
+def test_arrays_that_were_submitted_are_in_the_ledger_when_the_next_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cluster(Pretended):
+        outlives = True
+
+        def start(self, jobs: Sequence[Job]) -> dict[str, str | None]:
+            if self.begun:
+                raise ConfigError("the jobs could not be submitted: full")
+            super().start(jobs)
+            return {one.name: f"7_{i}" for i, one in enumerate(jobs)}
+
+    monkeypatch.setattr("runner.sweep.pool.ARRAY", 2)
+    with pytest.raises(ConfigError, match=r"full \(2 of 5 were\)"):
+        run_pool(tmp_path, Cluster(tmp_path, 9), "abcde")
+    ledger = Ledger(tmp_path)
+    assert {name: ledger.of(name).handle for name in "abc"} == {"a": "7_0", "b": "7_1", "c": None}
+
+
+def test_a_completed_folder_of_another_job_is_not_believed(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, overrides=["seed=1", "data.root=elsewhere"])
+    ledger = Ledger(tmp_path, {"a": ("seed=1",), "b": ("seed=2",)})
+    assert ledger.state("a").status == "completed"
+    assert ledger.state("b").status == "failed"
+    assert "is the folder of another job" in str(ledger.state("b").error)
+
+
 def test_the_ledger_survives_a_torn_line_and_a_result_counts_for_more(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for name in "ab":
@@ -255,6 +301,8 @@ def test_a_line_of_other_types_is_passed_over(tmp_path: Path) -> None:
     with (tmp_path / "ledger.jsonl").open("a") as file:
         file.write(
             '{"job": "a", "event": "end", "status": "failed", "error": 3, "wrong": false, "seconds": "y"}\n'
+            '{"job": "a", "event": "end", "status": "failed", "error": "", "wrong": true, "seconds": 1e999}\n'
+            '{"job": "a", "event": "begin", "handle": 17}\n'
         )
     assert Ledger(tmp_path).state("a") == Ended("failed", "x", seconds=2.0)
 

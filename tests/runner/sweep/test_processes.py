@@ -176,6 +176,24 @@ def test_a_stopped_sweep_saves_its_jobs(
     assert ran_to_the_end(home) == {f"seed={seed}": 1 for seed in (1, 2, 3)}
 
 
+def test_a_stop_as_soon_as_a_job_is_begun_is_no_failure(environment: dict[str, str], tmp_path: Path) -> None:
+    words = [*COMMON, "method=toy_faulty", "method.pause=0.3", "seed=1,2", f"outputs={tmp_path}"]
+    sweep = start(environment, "-m", *words)
+    wait_for(lambda: any("begin" in p.read_text() for p in tmp_path.glob("sweeps/*/ledger.jsonl")))
+    sweep.terminate()
+    out, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 143, out
+    assert "failed" not in out
+    assert set(statuses(the_sweep(tmp_path)).values()) <= {"stopped", "completed"}
+
+
+def test_a_file_where_a_sweep_is_started_is_not_run(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("open('was_run', 'w'); raise SystemExit(7)")
+    words = [*COMMON, "method=toy_faulty", "seed=1,2", "launcher=process", f"outputs={tmp_path}"]
+    assert run("-m", *words, cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "was_run").exists()
+
+
 def test_a_signal_to_one_job_is_its_failure_alone(environment: dict[str, str], tmp_path: Path) -> None:
     words = [*COMMON, "method=toy_faulty", "method.pause=0.5", "seed=1,2", f"outputs={tmp_path}"]
     sweep = start(environment, "-m", *words)
