@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from datasets.config import DigitsConfig, FolderConfig, HeldOutConfig, ImageConfig, SvhnConfig
+from datasets.config import (
+    DigitsConfig,
+    FolderConfig,
+    HeldOutConfig,
+    ImageConfig,
+    ImagenetConfig,
+    SvhnConfig,
+)
 from datasets.types import DatasetEntry
 
 
@@ -26,6 +33,13 @@ ENTRIES: tuple[DatasetEntry, ...] = (
     _images("svhn", "house numbers, 32x32", SvhnConfig, "svhn:load"),
     _images(
         "celeba", "faces, cropped and resized to 64x64; files fetched by hand", ImageConfig, "celeba:load"
+    ),
+    _images(
+        "imagenet",
+        "natural images in 1000 classes, 224x224 crops; laid out by hand",
+        ImagenetConfig,
+        "ilsvrc:load",
+        False,
     ),
     _images(
         "imagenet32",

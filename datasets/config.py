@@ -47,6 +47,25 @@ class HeldOutConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
+class ImagenetConfig(HeldOutConfig):
+    """ImageNet's pictures, of which squares are cut."""
+
+    size: int = field(metadata={"help": "side of the square that is cut, in pixels", "min": 2, "max": 8192})
+    resize: int = field(
+        metadata={"help": "short side of a picture in evaluation, before its centre is cut", "min": 2}
+    )
+    area: float = field(
+        metadata={"help": "least share of a picture's area that a training crop takes", "above": 0, "max": 1}
+    )
+
+    def __post_init__(self) -> None:
+        if self.resize < self.size:
+            raise ValueError(f"dataset.resize={self.resize} must be dataset.size={self.size} or more")
+        if self.in_memory is True:
+            raise ValueError("dataset.in_memory=true: a training crop is cut anew each time, from the file")
+
+
+@dataclass(frozen=True)
 class DigitsConfig(ImageConfig):
     """scikit-learn's digits, which have 17 grey levels and a fixed split."""
 
