@@ -73,10 +73,10 @@ def _home(access: Access) -> Path:
             return home
         if found:
             raise DataError(f"{home} has {found[0]}/ but not both of train/ and val/")
-    place = homes[0] if access.root else Path("DIR/imagenet")
+    place, where = (homes[0], "") if access.root else (Path("DIR/imagenet"), ", for data.root=DIR")
     raise DataError(
         f"imagenet is not here: it must be fetched by hand, from {PAGE}, and unpacked to "
-        f"{place}/train/<wnid>/*.JPEG and {place}/val/<wnid>/*.JPEG{'' if access.root else ', for data.root=DIR'}"
+        f"{place}/train/<wnid>/*.JPEG and {place}/val/<wnid>/*.JPEG{where}"
     )
 
 

@@ -141,12 +141,11 @@ def test_what_is_missing_is_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-def test_what_is_half_there_is_named(home: Path, load: Any) -> None:
+def test_what_is_half_there_is_named(home: Path, load: Any, everything: Callable[[Any], Any]) -> None:
     data = load("imagenet", **SMALL)
     (home / "train" / WNIDS[0] / f"{WNIDS[0]}_2.JPEG").write_bytes(b"\xff\xd8\xff no picture")
     with pytest.raises(DataError, match=f"{WNIDS[0]}_2.JPEG is damaged"):
-        for part in (data.train, data.validation):
-            part.batch(torch.arange(len(part)))
+        [everything(part) for part in (data.train, data.validation)]
     for path in (home / "val" / WNIDS[1]).iterdir():
         path.rename(path.with_suffix(".old"))
     with pytest.raises(DataError, match=f"val/{WNIDS[1]} holds no pictures"):
