@@ -63,10 +63,10 @@ class Measure:
     def said(self) -> str:
         """What it is, in words."""
         if self.slope is not None:
-            return f"slope of {self._plain} ({self.slope})"
+            return f"slope of {self.plain} ({self.slope})"
         if self.count is not None:
-            return f"how often {self._plain} is at least {self.count:g}"
-        return f"spread of {self._plain}" if self.spread else self._plain
+            return f"how often {self.plain} is at least {self.count:g}"
+        return f"spread of {self.plain}" if self.spread else self.plain
 
     @property
     def sweeps(self) -> bool:
@@ -80,7 +80,8 @@ class Measure:
         return float(np.sum(y >= self.count)) if self.count is not None else float(y.max() - y.min())
 
     @property
-    def _plain(self) -> str:
+    def plain(self) -> str:
+        """What is measured of one run, in words."""
         if self.at is not None:
             return f"{self.name} at step {self.at:,}"
         if self.reach is not None:

@@ -80,7 +80,7 @@ def _measured(plan: Plan, home: Path, seconds: float) -> Judged:
         findings.append(_doubted(judged_by_values, expectation, _never(plan, measure, home)))
         for arm, found in table.items():
             means = found if found.ndim == 1 else found.mean(1)
-            values.setdefault(arm, {})[measure.name] = means.tolist()
+            values.setdefault(arm, {})[measure.plain] = means.tolist()
     return Judged(
         plan,
         together([finding.verdict for finding in findings]),
