@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from datasets.types import DataError
-from runner import console, device, folder, together
+from runner import console, device, folder, memory, together
 from runner.access import access
 from runner.api import CHECK, Inputs, Stage, TrainStage
 from runner.compose import Composed, differences
@@ -37,6 +37,7 @@ from runner.verbs.evaluate import run_of
 from runner.world import local_rank
 
 log = logging.getLogger("reclaim")
+LOG = "run.log"
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Outcome:
         code: exit code.
         metrics, steps, parameters: what it came to.
         error: one line, or None.
+        resumed: whether there was an attempt before, whose time is known only if its end was seen.
     """
 
     folder: Path | None = None
@@ -58,6 +60,7 @@ class Outcome:
     steps: int = 0
     parameters: int = 0
     seconds: float = 0.0
+    resumed: bool = False
 
 
 def load_data(composed: Composed) -> Any:
@@ -83,6 +86,7 @@ def execute(composed: Composed, stop: StopRequest, place: Path | None = None) ->
     becomes the outcome, which is also written to the folder's `result.json`.
     """
     began = time.perf_counter()
+    memory.forget_peak()
     team, composed = together.join(composed)
     if not team.lead:
         return _follow(composed, stop, team)
@@ -97,7 +101,7 @@ def _follow(composed: Composed, stop: StopRequest, team: Team) -> Outcome:
     """The run as one of the processes that do not lead it; only what goes wrong is written down."""
     outcome = Outcome(Path(team.told(lambda: "")))
     assert outcome.folder is not None
-    with console.writing_to(outcome.folder / "run.log", logging.ERROR), _caught(outcome):
+    with console.writing_to(outcome.folder / LOG, logging.ERROR), _caught(outcome):
         context = _prepare(composed, stop, team)
         ledger = Ledger(outcome.folder, writes=False)
         team.wait()
@@ -152,7 +156,8 @@ def _smaller(composed: Composed) -> tuple[str, ...]:
 
 def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, began: float) -> Outcome:
     outcome = Outcome(place)
-    with _caught(outcome), folder.locked(place), console.writing_to(place / "run.log"):
+    outcome.resumed = (place / LOG).is_file()
+    with _caught(outcome), folder.locked(place), console.writing_to(place / LOG):
         earlier = folder.read_result(place) or {}
         if earlier.get("status") == "completed":
             outcome.metrics, outcome.steps = earlier["metrics"], earlier["steps"]
@@ -310,7 +315,8 @@ def _result(composed: Composed, context: Context | None, outcome: Outcome) -> di
         "metrics": outcome.metrics,
         "steps": outcome.steps,
         "seconds": round(outcome.seconds, 3),
-        "peak_memory_mb": round(_peak_memory(), 1),
+        "resumed": outcome.resumed,
+        "peak_memory_mb": round(memory.peak(), 1),
         "parameters": outcome.parameters,
         "device": str(context.device) if context else composed.root.device,
         "precision": composed.root.precision,
@@ -320,14 +326,3 @@ def _result(composed: Composed, context: Context | None, outcome: Outcome) -> di
         "git": folder.git_state(),
         "data": data,
     }
-
-
-def _peak_memory() -> float:
-    """Megabytes: of the accelerator where one was used, else of this process."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 2**20
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

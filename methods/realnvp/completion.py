@@ -145,8 +145,8 @@ def completed(
     """Completes `images` (integers `[B, C, H, W]`): metrics, most for each image, and `[3, B, C, H, W]` logit
     images: the truth, the completion, and the truth filled with the mean image.
 
-    `rmse` is over hidden pixels in [0, 1]; `nats_gain` and `rmse_gain` are the completion's less those of the
-    truth and of the mean image, so that below 0 is likelier and nearer.
+    `rmse` is over hidden pixels in [0, 1]; what is `minus` the truth or the mean image is below 0 where the
+    completion is likelier or nearer.
     """
     noise = torch.rand(images.shape, generator=generator, device=images.device)
     truth = completer.logit(images, noise)[0]
@@ -164,11 +164,11 @@ def completed(
     return {
         "complete/rmse": ours,
         "complete/rmse_mean": theirs,
-        "complete/rmse_gain": ours - theirs,
+        "complete/rmse_minus_mean_image": ours - theirs,
         "complete/nats": found.nats,
         "complete/nats_start": found.start,
         "complete/nats_truth": nats,
-        "complete/nats_gain": found.nats - nats,
+        "complete/nats_minus_truth": found.nats - nats,
         "complete/seconds_per_image": seconds,
         "complete/evaluations": float(found.evaluations),
     }, torch.stack([truth, found.y, filled])

@@ -16,8 +16,8 @@ def between(flow: RealNVP, logit: Logit, images: Tensor, noise: Tensor) -> dict[
     """Half way between images 0 and 1, 2 and 3, ...: in the latent space, and as a blend of the pixels.
 
     The latent mid-point is `(z1 + z2) / sqrt(2)`, which has the prior's norm as its ends have (section 4.2's
-    angles at 45 degrees). Each pair's `interpolate/nats_gain` is the negative log-density of the latent
-    mid-point's image less that of the blend, in logit space.
+    angles at 45 degrees). Each pair's `interpolate/nats_minus_blend` is the negative log-density of the
+    latent mid-point's image less that of the blend, in logit space.
 
     Arguments:
         images: integers `[2 N, C, H, W]`.
@@ -29,7 +29,7 @@ def between(flow: RealNVP, logit: Logit, images: Tensor, noise: Tensor) -> dict[
     blend = _between_pixels(logit, images, noise)
     again = flow.inverse(z)[0]
     return {
-        "interpolate/nats_gain": _nats(flow, path) - _nats(flow, blend),
+        "interpolate/nats_minus_blend": _nats(flow, path) - _nats(flow, blend),
         "interpolate/reconstruction_error": (again - y).abs().amax((1, 2, 3)),
     }
 

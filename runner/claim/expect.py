@@ -14,7 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runner.claim.statistics import Interval, Values, difference, interval, line, over_seeds
+from runner.claim.statistics import (
+    Interval,
+    Values,
+    corrected,
+    difference,
+    interval,
+    line,
+    log_ratio,
+    over_seeds,
+)
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive"]
 REPRODUCED: Verdict = "reproduced"
@@ -46,12 +55,16 @@ class Samples:
     Arguments:
         read: `read(arm)` gives `[S]` or `[S, I]` of the expectation's metric, seeds in one order.
         places: for an arm that is swept, its values and the names of its arms, in ascending order.
+        grid: step of the grid that the metric lies on, where it is known; 0 for what is exact.
     """
 
     def __init__(
-        self, read: Callable[[str], Values], places: Callable[[str], tuple[list[float], list[str]]]
+        self,
+        read: Callable[[str], Values],
+        places: Callable[[str], tuple[list[float], list[str]]],
+        grid: float | None = None,
     ) -> None:
-        self.of, self.swept = read, places
+        self.of, self.swept, self.grid = read, places, grid
 
 
 @dataclass(frozen=True)
@@ -66,19 +79,19 @@ class Direction:
     metric: Any = field(default=None, metadata={"help": "another metric than the claim's"})
 
     def judge(self, samples: Samples, level: float) -> Finding:
-        found = interval(difference(samples.of(self.arm), samples.of(self.than)), level)
+        found = interval(difference(samples.of(self.arm), samples.of(self.than)), level, samples.grid)
         low, high = _beyond(self.sign, 0.0 - self.by if self.sign == "less" else self.by)
         return _placed(found, f"{self.arm} - {self.than}", low, high, strict=True)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """One arm is some times another."""
+    """One arm is some times another, by the geometric mean over seeds."""
 
     form: Literal["ratio"] = field(metadata={"help": "the form of the expectation"})
     arm: str = field(metadata={"help": "the arm"})
     to: str = field(metadata={"help": "the arm that it is divided by"})
-    low: float | None = field(default=None, metadata={"help": "least ratio; null = none", "min": 0})
+    low: float | None = field(default=None, metadata={"help": "least ratio; null = none", "above": 0})
     high: float | None = field(default=None, metadata={"help": "greatest ratio; null = none", "above": 0})
     metric: Any = field(default=None, metadata={"help": "another metric than the claim's"})
 
@@ -89,8 +102,9 @@ class Ratio:
         above, below = samples.of(self.arm), samples.of(self.to)
         if above.ndim > 1 or above.min() <= 0 or below.min() <= 0:
             raise ValueError("a ratio needs one positive number for each seed")
-        log = over_seeds(np.log(above / below), level)
-        found = Interval(math.exp(log.estimate), math.exp(log.low), _exp(log.high), level, log.how)
+        grid = None if samples.grid is None else samples.grid / min(above.min(), below.min())
+        log = over_seeds(log_ratio(above, below), level, grid)
+        found = Interval(_exp(log.estimate), _exp(log.low), _exp(log.high), level, log.how)
         return _placed(found, f"{self.arm} / {self.to}", self.low, self.high)
 
 
@@ -115,7 +129,8 @@ class Within(_Region):
     form: Literal["interval"] = field(metadata={"help": "the form of the expectation"})
 
     def judge(self, samples: Samples, level: float) -> Finding:
-        return _placed(interval(samples.of(self.arm), level), self.arm, self.low, self.high)
+        found = interval(samples.of(self.arm), level, samples.grid)
+        return _placed(found, self.arm, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,9 @@ class Bound(_Region):
         how = f"all of {values.size} values"
         found = Interval(float(worst), float(values.min()), float(values.max()), 1.0, how)
         placed = _placed(found, self.arm, self.low, self.high)
-        return placed if placed.verdict == REPRODUCED else Finding(NOT, placed.what, placed.wanted, found)
+        held = OPEN if len(values) == 1 else REPRODUCED  # one seed may be a lucky one
+        verdict = held if placed.verdict == REPRODUCED else NOT
+        return Finding(verdict, placed.what, placed.wanted, found)
 
 
 @dataclass(frozen=True)
@@ -144,16 +161,13 @@ class Equal:
     metric: Any = field(default=None, metadata={"help": "another metric than the claim's"})
 
     def judge(self, samples: Samples, level: float) -> Finding:
-        between = difference(samples.of(self.arm), samples.of(self.to))
-        found = interval(between, level)
+        between = samples.of(self.arm) - samples.of(self.to)  # rounding errors are small, which is asked
+        found = interval(between, level, samples.grid)
         # Each of the two tests has the whole error probability, so both pass when this one lies within.
-        inner = interval(between, 2 * level - 1)
+        inner = interval(between, 2 * level - 1, samples.grid)
         placed = _placed(found, f"{self.arm} - {self.to}", -self.margin, self.margin)
         same = -self.margin < inner.low and inner.high < self.margin
-        verdict = REPRODUCED if same else placed.verdict
-        if np.ptp(_seeds(between)) == 0:  # ties, or one and the same run: they say nothing of the spread
-            verdict = OPEN
-        return Finding(verdict, placed.what, placed.wanted, found)
+        return Finding(REPRODUCED if same else placed.verdict, placed.what, placed.wanted, found)
 
 
 @dataclass(frozen=True)
@@ -180,11 +194,16 @@ class Crossing:
         ]
         other: Side = "less" if self.sign == "greater" else "greater"
         verdicts = [
-            _placed(interval(between[x.index(at)], level), "", *_beyond(side, 0.0), strict=True).verdict
+            _placed(
+                interval(between[x.index(at)], level, samples.grid), "", *_beyond(side, 0.0), strict=True
+            ).verdict
             for at, side in ((self.low, self.sign), (self.high, other))
         ]
         curves = np.stack([_seeds(one) for one in between])
-        found = over_seeds(np.array([_zero(x, curve) for curve in curves.T]), level)
+        signs = np.sign(curves.mean(1))[x.index(self.low) : x.index(self.high) + 1]
+        if np.count_nonzero(np.diff(signs[signs != 0])) > 1:
+            verdicts.append(OPEN)  # it crosses back and forth, or too near zero to tell
+        found = _crossed([_zero(x, curve) for curve in curves.T], level)
         what = f"where {self.arm} - {self.than} changes its sign"
         wanted = f"{self.sign} at {self.low:g}, {other} at {self.high:g}"
         return Finding(together(verdicts), what, wanted, found)
@@ -192,13 +211,17 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Trend:
-    """Over a swept quantity, an arm rises or falls: by its slope, and nowhere the other way."""
+    """Over a swept quantity, an arm rises or falls: by its slope, and at each of its steps, of which none may
+    go the other way by `slack` or more."""
 
     form: Literal["trend"] = field(metadata={"help": "the form of the expectation"})
     arm: str = field(metadata={"help": "a swept arm"})
     sign: Literal["rising", "falling"] = field(metadata={"help": "which way it goes"})
     scale: Literal["linear", "log", "rank"] = field(
         default="rank", metadata={"help": "how the swept values are spaced for the slope"}
+    )
+    slack: float = field(
+        default=0.0, metadata={"help": "least step the other way that speaks against it", "min": 0}
     )
     metric: Any = field(default=None, metadata={"help": "another metric than the claim's"})
 
@@ -208,12 +231,20 @@ class Trend:
         values = np.stack([_seeds(samples.of(name)) for name in names])
         slopes = np.array([line(at, values[:, seed]) for seed in range(values.shape[1])])
         side: Side = "greater" if self.sign == "rising" else "less"
-        found = over_seeds(slopes, level)
+        exact = samples.grid if samples.grid == 0 else None
+        found = over_seeds(slopes, level, exact)
         placed = _placed(found, f"slope of {self.arm} ({self.scale})", *_beyond(side, 0.0), strict=True)
-        steps = np.diff(values, axis=0)
-        each = 1 - (1 - level) / len(steps)
-        back = [_placed(over_seeds(step, each), "", *_beyond(side, 0.0)).verdict == NOT for step in steps]
-        return Finding(NOT if any(back) else placed.verdict, placed.what, placed.wanted, found)
+        verdict = self._steps(np.diff(values, axis=0), side, samples.grid, level)
+        held = f"{placed.wanted}, and no step back" + (" beyond the slack" if self.slack else "")
+        return Finding(together([placed.verdict, verdict]), placed.what, held, found)
+
+    def _steps(self, steps: Values, side: Side, grid: float | None, level: float) -> Verdict:
+        """On the steps `[P - 1, S]`: one that surely goes back refutes, all that surely do not reproduce."""
+        region = _beyond(side, -self.slack if side == "greater" else self.slack)
+        each = [_placed(over_seeds(step, level, grid), "", *region, strict=True) for step in steps]
+        sure = corrected(level, len(steps))
+        back = [_placed(over_seeds(step, sure, grid), "", *region).verdict == NOT for step in steps]
+        return NOT if any(back) else together([REPRODUCED if f.verdict == REPRODUCED else OPEN for f in each])
 
 
 Expectation = Direction | Ratio | Within | Bound | Equal | Crossing | Trend
@@ -282,6 +313,13 @@ def _zero(x: Sequence[float], y: Values) -> float:
             found = at[i] + (at[i + 1] - at[i]) * y[i] / (y[i] - y[i + 1])
             return float(np.exp(found) if min(x) > 0 else found)
     return math.nan
+
+
+def _crossed(places: Sequence[float], level: float) -> Interval:
+    """The interval of a crossing's place; without one where some seed has none."""
+    if not np.isfinite(places).all():
+        return Interval(math.nan, -math.inf, math.inf, level, "some seed has no crossing")
+    return over_seeds(np.array(places), level)
 
 
 def _exp(value: float) -> float:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from runner.claim.settings import Arm, Claim
+from runner.claim.expect import Bound, Expectation
+from runner.claim.measure import Measure
+from runner.claim.settings import Arm, Claim, named
 from runner.compose import Composed, Composer
 from runner.errors import ConfigError, nearest
 from runner.identity.parts import identity
@@ -85,7 +87,7 @@ def plan_of(claim: Claim, composer: Composer, words: Sequence[str]) -> Plan:
 def _planned(claim: Claim, composer: Composer, words: Sequence[str]) -> Plan:
     common = [ONE_THREAD, *claim.words, *words]
     needs: dict[tuple[str, int], Need] = {}
-    measured = {getattr(one, key, None) for one in claim.expectations for key in ("arm", "than", "to")}
+    measured = {name for one in claim.expectations for name in named(one)}
     for name, arm in sorted(claim.arms.items(), key=lambda item: item[1].of is not None):
         for label, own in _expanded(name, arm):
             for seed in claim.seeds:
@@ -129,7 +131,7 @@ def _need(
     if task not in composed.method.entry.tasks or task == "train":
         known = [one for one in composed.method.entry.tasks if one != "train"]
         raise ConfigError(f"an arm with `of` needs task=NAME{nearest(task, known)}")
-    made = hashlib.sha256(json.dumps([parent.id, identity(composed), own]).encode()).hexdigest()[:16]
+    made = hashlib.sha256(json.dumps([parent.id, identity(composed), task]).encode()).hexdigest()[:16]
     return Need(_apart(made, alone), own, composed, parent, alone, label)
 
 
@@ -147,24 +149,52 @@ def _last(words: Sequence[str]) -> list[str]:
 def _refuse_metrics(claim: Claim, needs: dict[tuple[str, int], Need]) -> None:
     """Raises `ConfigError` for a metric that a method does not report, as far as it says which it does."""
     for expectation, measure in zip(claim.expectations, claim.measures, strict=True):
-        for key in ("arm", "than", "to"):
-            name = getattr(expectation, key, None)
-            for (label, _), need in needs.items():
-                known = need.composed.method.entry.metrics
-                if label.partition("@")[0] != name or not known or measure.is_of_run:
-                    continue
-                if not any(fnmatchcase(measure.name, one) for one in known):
-                    near = nearest(measure.name, known)
-                    raise ConfigError(f"metric {measure.name} is none of the method's{near}")
+        names = named(expectation)
+        for (label, _), need in needs.items():
+            if label.partition("@")[0] in names:
+                _refuse_metric(expectation, measure, label, need)
+
+
+def _refuse_metric(expectation: Expectation, measure: Measure, label: str, need: Need) -> None:
+    known, trains = need.composed.method.entry.metrics, _task(need) == "train"
+    if known and not measure.is_of_run and not any(fnmatchcase(measure.name, one) for one in known):
+        raise ConfigError(f"metric {measure.name} is none of the method's{nearest(measure.name, known)}")
+    if measure.items and trains:
+        raise ConfigError(f"metric {measure.name}: arm {label} is trained, which keeps no values for items")
+    if isinstance(expectation, Bound) and trains and measure.name != "parameters":
+        raise ConfigError(
+            f"form bound is for what is exact, and {measure.said} of arm {label}, which is trained, is not; "
+            "form interval is for that"
+        )
+    steps, last = need.composed.root.trainer.steps, measure.last_step
+    if trains and steps is not None and last is not None and measure.stage is None and last > steps:
+        raise ConfigError(
+            f"metric {measure.said}: arm {label} has {steps:,} steps{_said_by(need, 'trainer.steps')}"
+        )
+
+
+def _task(need: Need) -> str:
+    tasks = [word.removeprefix("task=") for word in need.words if word.startswith("task=")]
+    return tasks[-1] if tasks else "train"
+
+
+def _said_by(need: Need, key: str) -> str:
+    said = [word for word in need.words if word.startswith(f"{key}=")]
+    return f" ({said[-1]})" if said else ""
 
 
 def _refuse_same(claim: Claim, needs: dict[tuple[str, int], Need]) -> None:
-    """Raises `ConfigError` where two arms that are compared are one run: that they agree says nothing."""
+    """Raises `ConfigError` where two arms that are compared are one run: that they agree says nothing; so are
+    two places of a swept arm that its key does not change."""
+    seed = claim.seeds[0]
+    for name, arm in claim.arms.items():
+        ids = {needs[swept(name, place), seed].id: place for place in arm.places}
+        if len(ids) < len(arm.places):
+            raise ConfigError(f"arms.{name}.sweep: {next(iter(arm.sweep))} changes nothing of the runs")
     for expectation in claim.expectations:
         other = getattr(expectation, "than", getattr(expectation, "to", None))
         labels = [label for label, _ in needs if label.partition("@")[0] == expectation.arm]
         for label in labels if other is not None else ():
             twin = label.replace(expectation.arm, str(other), 1)
-            seed = claim.seeds[0]
             if (twin, seed) in needs and needs[label, seed].id == needs[twin, seed].id:
                 raise ConfigError(f"arms {label} and {twin} are the same run; their words must differ")

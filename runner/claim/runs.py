@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+from runner import folder
 from runner.claim.plan import Need
 from runner.compose import Composer
+from runner.errors import ConfigError
 from runner.sweep.conduct import Conduct
+from runner.sweep.here import refuse_what_is_missing
 from runner.sweep.ledger import Ended, Ledger
 from runner.sweep.perform import under_way
 from runner.sweep.plan import Job
@@ -59,17 +63,45 @@ def _run(home: Path, needs: list[Need], composer: Composer, how: Conduct) -> int
     left = missing(home, needs)
     if not left:
         return None
+    for need in left:
+        if need.alone and (home / need.name).is_dir():
+            _set_aside(home / need.name)
     with under_way(home, how, None, len(left)) as sweep:
         source = Needs(left, composer, home, sweep.ledger)
         sweep.pool.run(source)
         return sweep.stop.number
 
 
+def lacking(needs: Iterable[Need], how: Conduct) -> str | None:
+    """What this machine has not that the runs need: a device, or data that nobody is to fetch."""
+    try:
+        refuse_what_is_missing([need.composed for need in needs], how)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 def missing(home: Path, needs: Iterable[Need]) -> list[Need]:
-    """The needs that are not completed."""
+    """The needs that are not completed, or whose time is that of two attempts."""
     if not home.is_dir():
         return list(needs)
     ledger = Ledger(home)
-    found = [need for need in needs if ledger.state(need.name).status != COMPLETED]
+    found = [
+        need
+        for need in needs
+        if ledger.state(need.name).status != COMPLETED or (need.alone and is_resumed(home / need.name))
+    ]
     ledger.close()
     return found
+
+
+def is_resumed(place: Path) -> bool:
+    """Whether the completed run in `place` went on from an earlier attempt."""
+    result = folder.read_result(place)
+    return result is not None and bool(result.get("resumed", False))
+
+
+def _set_aside(place: Path) -> None:
+    """Keeps what an interrupted run left, under another name: what is timed begins anew."""
+    number = next(n for n in count(1) if not place.with_name(f"{place.name}.interrupted-{n}").exists())
+    place.rename(place.with_name(f"{place.name}.interrupted-{number}"))

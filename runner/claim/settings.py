@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.claim.expect import FORMS, Crossing, Expectation, Ratio, Trend
+from runner.claim.expect import FORMS, Crossing, Expectation, Ratio, Trend, Within
 from runner.claim.measure import Measure
 from runner.errors import ConfigError, nearest
 from runner.schema import build
@@ -41,6 +41,7 @@ class Arm:
         _refuse_words(self.words)
         if len(self.sweep) > 1:
             raise ValueError(f"sweep has {len(self.sweep)} keys; it takes one")
+        _refuse_words(tuple(f"{key}=" for key in self.sweep))
         for key, values in self.sweep.items():
             if len(values) < 2 or list(values) != sorted(set(values)):
                 raise ValueError(f"sweep.{key} must be two or more numbers in ascending order")
@@ -160,6 +161,8 @@ def claim_of(node: Any, name: str, file: str, budget: str) -> Claim:
             _refuse_arm(arm_name, arm, arms)
         for expectation, its in zip(expectations, measures, strict=True):
             _refuse_form(expectation, its, arms)
+            if its.name == "seconds" and not found.alone:
+                raise ValueError("metric seconds needs alone: true; what has company takes longer")
     except ValueError as error:
         raise ConfigError(f"{error} (see {file})") from None
     return claim
@@ -189,7 +192,7 @@ def _refuse_words(words: tuple[str, ...]) -> None:
     for word in words:
         key = word.lstrip("+~").partition("=")[0]
         if key.split(".")[0].split("/")[0] in NOT_A_CLAIMS:
-            raise ValueError(f"{word} is not a claim's to say")
+            raise ValueError(f"{word.rstrip('=')} is not a claim's to say")
 
 
 def refuse_seeds(seeds: tuple[int, ...]) -> None:
@@ -212,13 +215,25 @@ def _refuse_arm(name: str, arm: Arm, arms: Mapping[str, Arm]) -> None:
         raise ValueError(f"arms.{name}.of={arm.of} is itself no plain run")
 
 
+def named(expectation: Expectation) -> list[str]:
+    """The arms of an expectation."""
+    return list(_roles(expectation).values())
+
+
+def _roles(expectation: Expectation) -> dict[str, str]:
+    return {
+        key: name for key in ("arm", "than", "to") if (name := getattr(expectation, key, None)) is not None
+    }
+
+
+def _sweep(arm: Arm) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    return tuple(arm.sweep.items())
+
+
 def _refuse_form(expectation: Expectation, measure: Measure, arms: Mapping[str, Arm]) -> None:
     """Raises ValueError where an expectation does not go with its arms or its metric."""
     form = expectation.form
-    for key in ("arm", "than", "to"):
-        name = getattr(expectation, key, None)
-        if name is None:
-            continue
+    for key, name in _roles(expectation).items():
         if name not in arms:
             raise ValueError(f"expect: {key}={name} is no arm{nearest(name, arms)}")
         curve = isinstance(expectation, (Crossing, Trend)) or measure.sweeps
@@ -227,6 +242,10 @@ def _refuse_form(expectation: Expectation, measure: Measure, arms: Mapping[str, 
             raise ValueError(f"expect: form {form} with metric {measure.said} takes {needs}, not {name}")
     if isinstance(expectation, (Crossing, Trend)) and measure.sweeps:
         raise ValueError(f"expect: form {form} takes the metric itself, not its {measure.said}")
+    if measure.sweeps and len({_sweep(arms[name]) for name in named(expectation)}) > 1:
+        raise ValueError(f"expect: {measure.said} is compared over the same values of one key only")
+    if measure.spread and isinstance(expectation, Within) and expectation.low is not None:
+        raise ValueError("expect: noise alone makes a spread, so low says nothing; compare it with an arm's")
     if measure.items and isinstance(expectation, Ratio):
         raise ValueError("expect: form ratio takes one number for each run, not one for each item")
     if (
@@ -239,8 +258,10 @@ def _refuse_form(expectation: Expectation, measure: Measure, arms: Mapping[str, 
         raise ValueError("metric: slope log takes swept values above 0")
     if isinstance(expectation, Crossing):
         places = arms[expectation.arm].places
-        if arms[expectation.than].places != places:
-            raise ValueError("expect: form crossing takes two arms that are swept over the same values")
+        if _sweep(arms[expectation.than]) != _sweep(arms[expectation.arm]):
+            raise ValueError(
+                "expect: form crossing takes two arms that are swept over the same values of one key"
+            )
         for end in (expectation.low, expectation.high):
             if end not in places:
                 raise ValueError(f"expect: {end:g} is none of the swept values")

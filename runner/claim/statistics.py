@@ -1,7 +1,9 @@
 """What a few numbers say about a mean: intervals over seeds, and over items crossed with seeds.
 
 Over few seeds the interval is Student's: a percentile bootstrap over three values covers far less than it
-says. A bootstrap is used only over many independent items, such as images or episodes.
+says. A bootstrap is used only over many independent items, such as images or episodes. Values that tie show
+that they lie on a grid, such as counts do, which hides a part of their spread; the interval is widened by
+one step of it. Where all agree nothing is known of the spread, and the interval has no ends.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ Values = NDArray[np.float64]
 LEAST_ITEMS = 30
 DRAWS = 5_000
 ROUNDING = 2.0**-23
+TIE = 1e-4
+"""Values that are nearer than this share of their range are taken to be on one point of a grid."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,36 @@ class Interval:
     how: str
 
 
-def interval(values: Values, level: float) -> Interval:
+def interval(values: Values, level: float, grid: float | None = None) -> Interval:
     """Interval of the mean of `[S]` or `[S, I]`; raises ValueError for fewer items than a bootstrap takes."""
-    return over_seeds(values, level) if values.ndim == 1 else over_items(values, level)
+    return over_seeds(values, level, grid) if values.ndim == 1 else over_items(values, level)
 
 
-def over_seeds(values: Values, level: float) -> Interval:
-    """Student's interval of the mean of `[S]`."""
+def over_seeds(values: Values, level: float, grid: float | None = None) -> Interval:
+    """Student's interval of the mean of `[S]`.
+
+    Arguments:
+        grid: step of the grid that the values lie on, where it is known; 0 for what is exact.
+    """
     count, mean = len(values), float(np.mean(values))
     how = f"t over {count} seed{'s' if count != 1 else ''}"
     if count == 1:
         return Interval(mean, -math.inf, math.inf, level, how)
-    half = _quantile(level, count) * float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Interval(mean, mean - half, mean + half, level, how)
+    step = grid_step(values, grid)
+    if math.isinf(step):
+        return Interval(mean, -math.inf, math.inf, level, f"{how}, which do not differ and so say nothing")
+    half = _quantile(level, count) * float(np.std(values, ddof=1)) / math.sqrt(count) + step
+    return Interval(mean, mean - half, mean + half, level, f"{how}, {step:.3g} for ties" if step else how)
+
+
+def grid_step(values: Values, grid: float | None = None) -> float:
+    """What ties among values hide: a step of their grid, which is the least gap between them if it is not
+    known; 0 where none tie, and infinite where all do."""
+    gaps, spread = np.diff(np.sort(values)), float(np.ptp(values))
+    tied = gaps <= max(TIE * spread, ROUNDING * float(np.abs(values).max()))
+    if grid is not None or not tied.any():
+        return grid if grid is not None and tied.any() else 0.0
+    return math.inf if tied.all() else float(gaps[~tied].min())
 
 
 def over_items(values: Values, level: float) -> Interval:
@@ -60,19 +81,20 @@ def over_items(values: Values, level: float) -> Interval:
     The items are the same for each seed, so a mean over items varies with the items drawn and, beside that,
     with the seed. The first part is a studentised bootstrap over items of their means over seeds, which bears
     skewed values better than a percentile one (Efron and Tibshirani, 1993, chapter 12); the second is
-    Student's, with the standard error of the seeds' means. Their sum is drawn. With one seed the interval is
-    about this one model.
+    Student's, with the standard error of the seeds' means. Their sum is drawn. One model, or models that do
+    not differ, say nothing of how others would do: then the interval has no ends.
     """
     seeds, items = values.shape
     if items < LEAST_ITEMS:
         raise ValueError(f"{items} items are too few for a bootstrap, which takes at least {LEAST_ITEMS}")
     generator = np.random.default_rng(0)
     means = values.mean(0)
+    if seeds == 1 or np.ptp(values.mean(1)) == 0:
+        how = f"{items} items of one model, which says nothing of others"
+        return Interval(float(means.mean()), -math.inf, math.inf, level, how)
     drawn = means.mean() - _error(means) * _studentised(means, generator)
-    how = f"bootstrap over {items} items of one model"
-    if seeds > 1:
-        drawn = drawn + _error(values.mean(1)) * generator.standard_t(seeds - 1, DRAWS)
-        how = f"bootstrap over {items} items, t over {seeds} seeds"
+    drawn = drawn + _error(values.mean(1)) * generator.standard_t(seeds - 1, DRAWS)
+    how = f"bootstrap over {items} items, t over {seeds} seeds"
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(means.mean()), float(low), float(high), level, how)
 
@@ -97,8 +119,16 @@ def corrected(level: float, comparisons: int) -> float:
 
 def difference(a: Values, b: Values) -> Values:
     """`a - b`, where what may be rounding in single precision is no difference."""
-    found = a - b
-    return np.where(np.abs(found) <= ROUNDING * np.maximum(np.abs(a), np.abs(b)), 0.0, found)
+    return np.where(_rounded(a, b), 0.0, a - b)
+
+
+def log_ratio(a: Values, b: Values) -> Values:
+    """Logarithm of `a / b` of positive values, 0 where they may differ by rounding in single precision."""
+    return np.where(_rounded(a, b), 0.0, np.log(a) - np.log(b))
+
+
+def _rounded(a: Values, b: Values) -> NDArray[np.bool_]:
+    return np.abs(a - b) <= ROUNDING * np.maximum(np.abs(a), np.abs(b))
 
 
 def line(x: Sequence[float], y: Values) -> float:

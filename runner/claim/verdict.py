@@ -14,6 +14,8 @@ from runner import folder
 from runner.claim.expect import OPEN, REPRODUCED, Bound, Direction, Expectation, Finding, Samples, together
 from runner.claim.measure import Measure
 from runner.claim.plan import Need, Plan, swept
+from runner.claim.runs import is_resumed
+from runner.claim.settings import named
 from runner.claim.statistics import Values, corrected
 from runner.errors import ConfigError
 from runner.identity.parts import NO_RESULT
@@ -31,7 +33,7 @@ class Judged:
     Attributes:
         verdict: reproduced, not reproduced, inconclusive or not run.
         why: what is missing, of a claim that was not run; empty otherwise.
-        failed: whether an arm failed to run; False also where only data or hardware is missing.
+        failed: whether an arm failed to run; False where only data is missing.
         findings: one for each expectation.
         values: of each arm and metric the number of each seed (of items, their mean).
         seconds: what its runs took, in all.
@@ -46,26 +48,41 @@ class Judged:
     seconds: float = 0.0
 
 
-def judged(plan: Plan, home: Path) -> Judged:
-    """The verdict on a claim from the runs in `home`."""
+def judged(plan: Plan, home: Path, lacking: str | None = None) -> Judged:
+    """The verdict on a claim from the runs in `home`.
+
+    Arguments:
+        lacking: what this machine has not that its runs need; they were not begun.
+    """
     ledger = Ledger(home)
-    states = {key: ledger.state(need.name) for key, need in plan.needs.items()}
+    states = {key: _state(need, home, ledger) for key, need in plan.needs.items()}
     ledger.close()
     seconds = sum(state.seconds for state in states.values())
     bad = {key: state for key, state in states.items() if state.status != "completed"}
-    for key, need in plan.needs.items():
-        if key not in bad and not _is_its_own(need, home / need.name):
-            bad[key] = Ended("failed", f"{home / need.name} is the folder of another run")
+    if bad and lacking is not None:
+        return Judged(plan, NOT_RUN, lacking, seconds=seconds)
     if bad:
         # The first failure says most: what looks at a run that failed was not begun.
         (arm, seed), state = min(bad.items(), key=lambda item: item[1].status != "failed")
         why = f"arm {arm}, seed {seed}: {state.error or state.status}"
-        failed = any(one.status == "failed" and not one.wrong for one in bad.values())
-        return Judged(plan, NOT_RUN, why, failed, seconds=seconds)
+        return Judged(plan, NOT_RUN, why, failed=True, seconds=seconds)
     try:
         return _measured(plan, home, seconds)
     except (ConfigError, ValueError) as error:
         return Judged(plan, NOT_RUN, str(error), failed=True, seconds=seconds)
+
+
+def _state(need: Need, home: Path, ledger: Ledger) -> Ended:
+    """How a run stands; one whose folder holds another run, or whose time is not its own, failed."""
+    state, place = ledger.state(need.name), home / need.name
+    if state.status != "completed":
+        return state
+    if not _is_its_own(need, place):
+        return Ended("failed", f"{place} is the folder of another run", seconds=state.seconds)
+    if need.alone and is_resumed(place):
+        said = f"{place} was interrupted, so its time says nothing; the same command runs it again"
+        return Ended("failed", said, seconds=state.seconds)
+    return state
 
 
 def _measured(plan: Plan, home: Path, seconds: float) -> Judged:
@@ -76,7 +93,8 @@ def _measured(plan: Plan, home: Path, seconds: float) -> Judged:
     for expectation, measure in zip(claim.expectations, claim.measures, strict=True):
         table = _table(plan, measure, home)
         _refuse_unlike(expectation, measure, table)
-        judged_by_values = expectation.judge(_samples(plan, measure, table), level)
+        grid = measure.grid(home / need.name for (arm, _), need in plan.needs.items() if arm in table)
+        judged_by_values = expectation.judge(_samples(plan, measure, table, grid), level)
         findings.append(_doubted(judged_by_values, expectation, _never(plan, measure, home)))
         for arm, found in table.items():
             means = found if found.ndim == 1 else found.mean(1)
@@ -94,9 +112,9 @@ def _table(plan: Plan, measure: Measure, home: Path) -> dict[str, Values]:
     """`[S]` or `[S, I]` for each arm that has the metric; raises `ConfigError` where one that needs it lacks
     it."""
     needed = {
-        getattr(one, key, None)
+        name
         for one, its in zip(plan.claim.expectations, plan.claim.measures, strict=True)
-        for key in ("arm", "than", "to")
+        for name in named(one)
         if its == measure
     }
     found: dict[str, Values] = {}
@@ -115,22 +133,29 @@ def _table(plan: Plan, measure: Measure, home: Path) -> dict[str, Values]:
 
 def _refuse_unlike(expectation: Expectation, measure: Measure, table: Mapping[str, Values]) -> None:
     """Raises `ConfigError` where arms that are compared have other items."""
-    names = {getattr(expectation, key, None) for key in ("arm", "than", "to")}
+    names = named(expectation)
     shapes = {values.shape for arm, values in table.items() if arm.partition("@")[0] in names}
     if len(shapes) > 1:
         raise ConfigError(f"{measure.said} has another number of items in each arm")
 
 
 def _is_its_own(need: Need, place: Path) -> bool:
-    """Whether the run in a folder has the settings of `need`, whose words may be another claim's."""
-    if need.parent is not None:
-        return True  # its own settings are few, and it names the run that it looked at
+    """Whether the run in a folder has the settings of `need`, whose words may be another claim's.
+
+    Its result must say the same as its configuration: either may have been copied from another folder.
+    """
     try:
-        config, choices, _ = folder.read_config(place)
+        config, choices, overrides = folder.read_config(place)
+        result = folder.read_result(place) or {}
     except ConfigError:
         return False
-    there, mine = _settings(config, choices), _settings(need.composed.config, need.composed.choices)
-    return there == mine
+    said = {**choices, "task": config.get("task"), "seed": config.get("seed"), "overrides": list(overrides)}
+    if any(result.get(key) != said.get(key) for key in ("method", "dataset", "task", "seed", "overrides")):
+        return False
+    if need.parent is not None:  # its other settings are those of the run that it looked at
+        words = {word.lstrip("+") for word in need.words}
+        return Path(str(config.get("checkpoint"))).name == need.parent.name and words <= set(overrides)
+    return _settings(config, choices) == _settings(need.composed.config, need.composed.choices)
 
 
 def _settings(config: dict[str, Any], choices: Mapping[str, str]) -> dict[str, Any]:
@@ -163,8 +188,7 @@ def _doubted(found: Finding, expectation: Expectation, never: Mapping[str, int])
     bears = None
     if isinstance(expectation, Direction):
         bears = expectation.than if expectation.sign == "less" else expectation.arm
-    others = [getattr(expectation, key, None) for key in ("arm", "than", "to")]
-    missed = {arm: count for arm, count in never.items() if arm in others}
+    missed = {arm: count for arm, count in never.items() if arm in named(expectation)}
     if not missed:
         return found
     said = ", ".join(f"{count} of {arm} never came there" for arm, count in missed.items())
@@ -173,7 +197,7 @@ def _doubted(found: Finding, expectation: Expectation, never: Mapping[str, int])
     return replace(found, interval=interval, verdict=verdict)
 
 
-def _samples(plan: Plan, measure: Measure, table: Mapping[str, Values]) -> Samples:
+def _samples(plan: Plan, measure: Measure, table: Mapping[str, Values], grid: float | None) -> Samples:
     def places(arm: str) -> tuple[list[float], list[str]]:
         values = list(plan.claim.arms[arm].places)
         return values, [swept(arm, value) for value in values]
@@ -185,7 +209,7 @@ def _samples(plan: Plan, measure: Measure, table: Mapping[str, Values]) -> Sampl
         curves = np.stack([table[name] for name in names])
         return np.array([measure.over(x, curves[:, seed]) for seed in range(curves.shape[1])])
 
-    return Samples(read, places)
+    return Samples(read, places, grid)
 
 
 def as_json(found: Finding) -> dict[str, Any]:

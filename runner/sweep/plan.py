@@ -18,8 +18,11 @@ NAME = folder.SWEEP
 TAKEN = (NAME, "ledger.jsonl", "search.db", "figures")
 """Names in a sweep's folder that no job can have."""
 
-MOVABLE = ("data.", "outputs", "threads", "trainer.devices")
+MOVABLE = ("data.", "outputs", "threads", "trainer.devices", "methods.path")
 """Settings that a resumed job may have otherwise than its plan."""
+
+RENEWED = ("threads", "methods.path")
+"""Those of them that the plan knows better."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +60,16 @@ class Job:
             place.mkdir(exist_ok=True)
             if place.is_symlink():
                 raise ConfigError(f"{place} cannot be a job's folder: it is a link")
-            if not self._holds(place) or self._threads_in(place) != self.config.get("threads"):
+            if not self._holds(place):
                 folder.write_config(place, self.config, self.choices, self.overrides)
             _set_aside_damaged(place)
         except OSError as error:
             raise ConfigError(f"{place} cannot be a job's folder: {os_sentence(error)}") from error
         return place
 
-    @staticmethod
-    def _threads_in(place: Path) -> int | None:
-        """How many threads the folder's configuration says."""
-        threads: int | None = folder.read_config(place)[0].get("threads")
-        return threads
-
     def _holds(self, place: Path) -> bool:
-        """Whether the folder has this job's configuration; False where it has none that can be read."""
+        """Whether the folder has this job's configuration; False where it has none that can be read, or one
+        that is to be renewed."""
         try:
             config, choices, _ = folder.read_config(place)
         except ConfigError:
@@ -81,7 +79,7 @@ class Job:
             if there.get(key) != mine.get(key) and not key.startswith(MOVABLE):
                 said = f"its {key} is {there.get(key)}, not {mine.get(key)}"
                 raise ConfigError(f"{place} is the folder of another job: {said}")
-        return True
+        return all(there.get(key) == mine.get(key) for key in RENEWED)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,6 @@ def test_what_is_reported_is_measured_on_hidden_pixels() -> None:
     error = (pixels[0] - pixels[1])[..., 2:].square().flatten(1).mean(1).sqrt()
     torch.testing.assert_close(found["complete/rmse"], error)
     torch.testing.assert_close(
-        found["complete/nats_gain"], found["complete/nats"] - found["complete/nats_truth"]
+        found["complete/nats_minus_truth"], found["complete/nats"] - found["complete/nats_truth"]
     )
     assert found["complete/evaluations"] == 3 * 21

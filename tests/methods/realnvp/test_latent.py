@@ -41,8 +41,8 @@ def test_the_midpoint_of_latents_has_the_norm_of_its_ends() -> None:
     normal_nats = [
         -torch.distributions.Normal(0.0, 1.0).log_prob(2 * one).flatten(1).sum(1) for one in (path, blend)
     ]
-    torch.testing.assert_close(found["interpolate/nats_gain"], normal_nats[0] - normal_nats[1])
-    assert found["interpolate/nats_gain"].shape == (4,)
+    torch.testing.assert_close(found["interpolate/nats_minus_blend"], normal_nats[0] - normal_nats[1])
+    assert found["interpolate/nats_minus_blend"].shape == (4,)
     assert found["interpolate/reconstruction_error"].max() < 1e-12
 
 

@@ -23,8 +23,8 @@ SMALL = {
     "pixelcnn": ["method.width=4", "method.samples=4"],
 }
 LOOKS = {
-    ("realnvp", "complete"): ("completions.png", ["complete/rmse_gain", "complete/nats_gain"], 6),
-    ("realnvp", "interpolate"): ("manifold.png", ["interpolate/nats_gain"], 4),
+    ("realnvp", "complete"): ("completions.png", ["complete/rmse_mean", "complete/nats_minus_truth"], 6),
+    ("realnvp", "interpolate"): ("manifold.png", ["interpolate/nats_minus_blend"], 4),
     ("realnvp", "compress"): ("compressed.png", ["compress/rmse_zero_1", "compress/rmse_drawn_1"], 8),
     ("realnvp", "sample"): ("samples.png", [], 0),
     ("pixelcnn", "sample"): ("samples.png", [], 0),

@@ -117,16 +117,26 @@ def test_shuffled_arms_are_not_reproduced(place: Place, monkeypatch: pytest.Monk
         assert judged(shuffled, place.home / "out" / "claims").verdict != REPRODUCED
 
 
-def test_arms_that_are_alike_are_not_reproduced(place: Place) -> None:
+@pytest.mark.parametrize(
+    "expect",
+    [
+        {"form": "direction", "arm": "long", "than": "short", "sign": "less"},
+        {"form": "ratio", "arm": "long", "to": "short", "low": 0.9, "high": 1.1},
+        {"form": "equal", "arm": "long", "to": "short", "margin": 0.1},
+    ],
+)
+def test_arms_that_are_alike_are_not_reproduced(expect: dict[str, Any], place: Place) -> None:
     """They differ in how often they log, which changes nothing of what is learned."""
     place.write(
         "idle",
         arms={"long": ["trainer.steps=20"], "short": ["trainer.steps=20", "trainer.log_every=7"]},
+        expect=[expect],
     )
     assert place.run("toys/idle") == 0
     made = place.kept("idle")
-    assert made["findings"][0]["estimate"] == 0
-    assert made["verdict"] == "not reproduced"
+    assert made["findings"][0]["estimate"] == (1 if expect["form"] == "ratio" else 0)
+    assert made["verdict"] == "inconclusive"
+    assert "do not differ" in made["findings"][0]["how"]
 
 
 def test_an_exact_claim_names_a_check(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +188,7 @@ def test_curves_and_sweeps(place: Place) -> None:
     place.write(
         "curves",
         seeds=[1, 2, 3, 4, 5],
-        arms={"width": {"words": ["trainer.steps=40"], "sweep": {"trainer.steps": [5, 20, 80]}}},
+        arms={"width": {"words": ["trainer.steps=40"], "sweep": {"trainer.steps": [5, 20, 160]}}},
         expect=[
             {"form": "trend", "arm": "width", "sign": "falling"},
             {"form": "trend", "arm": "width", "sign": "falling", "scale": "log",
@@ -187,10 +197,10 @@ def test_curves_and_sweeps(place: Place) -> None:
     )  # fmt: skip
     assert place.run("toys/curves") == 0
     made = place.kept("curves")
-    assert [found["verdict"] for found in made["findings"]] == ["reproduced", "not reproduced"]
+    assert [found["verdict"] for found in made["findings"]] == ["reproduced", "inconclusive"]
     assert made["findings"][1]["estimate"] == 0, "the first five steps are the same"
     assert [round(found["level"], 4) for found in made["findings"]] == [0.975, 0.975]
-    assert set(made["arms"]) == {"width@5", "width@20", "width@80"}
+    assert set(made["arms"]) == {"width@5", "width@20", "width@160"}
 
 
 def test_a_failed_arm_is_no_verdict(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,16 +37,44 @@ def test_few_items_are_no_reason_for_a_bootstrap() -> None:
 
 
 def test_items_of_one_model_agree_with_scipys_bootstrap() -> None:
-    values = np.random.default_rng(2).exponential(size=(1, 200))
+    values = np.random.default_rng(2).exponential(size=(1, 200)) * [[1 - 1e-9], [1 + 1e-9]]
     theirs = stats.bootstrap((values[0],), np.mean, method="percentile", random_state=3).confidence_interval
     ours = over_items(values, 0.95)
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
 
 
-@pytest.mark.parametrize(("seeds", "items"), [(3, 40), (1, 60), (5, 100)])
+@pytest.mark.parametrize(
+    "values", [np.random.default_rng(5).normal(size=(1, 90)), np.ones((3, 1)) * range(40)]
+)
+def test_one_model_says_nothing_of_others(values: np.ndarray) -> None:
+    found = over_items(np.asarray(values, float), 0.95)
+    assert (found.low, found.high) == (-math.inf, math.inf)
+    assert "one model" in found.how
+
+
+def test_ties_widen_by_a_step_of_their_grid() -> None:
+    values = np.array([0.1 + 0.2, 0.3, 0.5, 0.9])  # the first two differ by rounding
+    plain, tied = stats.ttest_1samp(values, 0.0).confidence_interval(0.95), over_seeds(values, 0.95)
+    assert (tied.low, tied.high) == pytest.approx((plain.low - 0.2, plain.high + 0.2))
+    known = over_seeds(values, 0.95, grid=0.05)
+    assert (known.low, known.high) == pytest.approx((plain.low - 0.05, plain.high + 0.05))
+    assert over_seeds(np.array([0.3, 0.31, 0.5, 0.9]), 0.95, grid=0.05).how == "t over 4 seeds"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0])
+def test_what_does_not_differ_has_no_ends_unless_it_is_exact(value: float) -> None:
+    values = np.full(4, value)
+    assert math.isinf(over_seeds(values, 0.95).high)
+    assert math.isinf(over_seeds(values * (1 + 1e-8 * np.arange(4)), 0.95).high)
+    exact, counted = over_seeds(values, 0.95, grid=0.0), over_seeds(values, 0.95, grid=1.0)
+    assert (exact.low, exact.high) == pytest.approx((value, value))
+    assert (counted.low, counted.high) == pytest.approx((value - 1, value + 1))
+
+
+@pytest.mark.parametrize(("seeds", "items"), [(3, 40), (5, 100)])
 def test_items_crossed_with_seeds_are_covered(seeds: int, items: int) -> None:
     generator, outside, count = np.random.default_rng(seeds), 0, 600
-    spread = 0.5 if seeds > 1 else 0.0  # with one seed the interval is about that model
+    spread = 0.5
     for _ in range(count):
         value = generator.normal(size=(seeds, 1)) * spread + generator.normal(size=(1, items))
         found = over_items(value + 0.7 * generator.normal(size=(seeds, items)), 0.95)
@@ -89,4 +117,5 @@ def test_a_slope_is_numpys() -> None:
 
 def test_the_shape_decides_which_it_is() -> None:
     assert interval(np.array([1.0, 2.0]), 0.95).how == "t over 2 seeds"
-    assert interval(np.ones((2, 30)), 0.95).how == "bootstrap over 30 items, t over 2 seeds"
+    items = np.random.default_rng(6).normal(size=(2, 30))
+    assert interval(items, 0.95).how == "bootstrap over 30 items, t over 2 seeds"
