@@ -63,6 +63,30 @@ def test_what_a_run_does_not_have(measure: dict[str, Any], said: str, place: Pat
         Measure(**measure).of(place)
 
 
+def test_curves_of_several_stages_are_not_one(place: Path) -> None:
+    with (place / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"stage": "t", "step": 20, "val": 7.0}) + "\n")
+    with pytest.raises(ConfigError, match="is logged by stages s, t; the metric must name its stage"):
+        Measure("val", last=1).of(place)
+    with pytest.raises(ConfigError, match="stage tt logged no val; did you mean t"):
+        Measure("val", last=1, stage="tt").of(place)
+    assert Measure("val", at=20, stage="t").of(place).tolist() == [7]
+    assert Measure("val", at=20, stage="s").of(place).tolist() == [2]
+
+
+def test_what_is_known_of_a_grid(place: Path) -> None:
+    assert Measure("val", reach=2.0).grid([place, place]) == 10
+    assert Measure("val", count=2.0).grid([place]) == 1
+    assert Measure("parameters").grid([place]) == 0
+    assert Measure("test/loss").grid([place]) is None
+
+
+def test_measures_that_differ_are_named_apart() -> None:
+    ways: list[dict[str, Any]] = [{}, {"at": 3}, {"at": 3, "stage": "s"}, {"last": 3}, {"area": (1, 3)}]
+    ways += [{"reach": 3.0}, {"reach": 3.0, "reach_from": "below"}, {"reach": 3.0, "stage": "s"}]
+    assert len({Measure("val", **way).plain for way in ways}) == len(ways)
+
+
 @pytest.mark.parametrize(
     ("measure", "expected"),
     [
