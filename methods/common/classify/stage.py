@@ -119,7 +119,8 @@ class ClassifyStage(TrainStage):
         return self.data.train.batch(index)
 
     def step(self, batch: ImageBatch, update: Update, step: int) -> Metrics:
-        self.classifier.train()
+        if not self.classifier.training:  # going through all of its layers takes a while
+            self.classifier.train()
         for probe in self.probes:
             probe.before(step, batch)
         found = update.minimise(self.optimizer, self.loss, batch)
