@@ -21,8 +21,8 @@ from tests.runner.conftest import Run
 SMALL = ["method=realnvp", "dataset=digits", "debug=fast", "threads=1"]
 KEYS = {
     "status", "error", "method", "dataset", "task", "seed", "overrides", "metrics", "steps", "seconds",
-    "resumed", "peak_memory_mb", "parameters", "device", "precision", "threads", "versions", "numerics", "git",
-    "data",
+    "resumed", "peak_memory_mb", "parameters", "device", "precision", "threads", "versions", "numerics",
+    "git", "data",
 }  # fmt: skip
 
 
