@@ -5,28 +5,29 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from runner.claim.find import Found, chosen
 from runner.claim.plan import Need, Plan, plan_of
-from runner.claim.settings import BUDGETS, refuse_seeds
+from runner.claim.settings import BUDGETS, Claim, refuse_seeds
 from runner.cli import quoted
 from runner.compose import Composer
-from runner.errors import ConfigError
+from runner.errors import ConfigError, os_sentence
 from runner.sweep.command import how_words
 from runner.sweep.conduct import Conduct
 
 HELP = """\
 run claim NAME|GLOB... [--budget smoke|quick|full] [--seeds 1,2,3] [--dry-run] [--out DIR] [key=value ...]
-run claim list [GLOB...] [--status STATUS]
-run claim report [--out DIR]
+run claim list [GLOB...] [--status STATUS] [--out DIR]
+run claim report [--out DIR] [--pages DIR]
 
 Runs what a claim compares, and says whether it holds: reproduced, not reproduced, inconclusive or not run.
 What was run already with the same settings, data, code and versions is not run again. The verdict is kept in
-docs/claims/<paper>/<name>.json and .png; smoke only tries the plumbing, and nothing of it is kept.
+docs/claims/<paper>/<name>.json and .png; smoke only tries the plumbing, and nothing of it is kept. In lists
+it is out of date where the claim was changed since.
 
   run claim list
   run claim 'realnvp/*' --budget quick
@@ -35,8 +36,10 @@ docs/claims/<paper>/<name>.json and .png; smoke only tries the plumbing, and not
 --budget    smoke (seconds), quick (the default; minutes) or full (the paper's scale)
 --seeds     other seeds than the claim's
 --dry-run   says what would run, and how long it took before
---out       where verdicts are kept instead of docs/claims
---config-dir DIR   claims of your own, DIR/claim/<paper>/<name>.yaml; for list and report, too
+--out       where verdicts are kept instead of docs/claims; list and report read them there
+--pages     where the pages are written: by default beside the verdicts, for the project's own in docs
+--config-dir DIR   claims of your own, DIR/claim/<paper>/<name>.yaml; for list and report, too. Their verdicts
+                   are kept in DIR/../docs/claims
 
 device=, precision=, data.*, outputs= and methods.path= count for all runs; launcher=, launcher.* and sweep.*
 say how they are run. The exit code is 0 for any verdict, 1 where a run failed, 2 for wrong input.
@@ -57,7 +60,7 @@ def main(words: list[str]) -> int:
         from runner.claim.report import report
 
         return report(words[1:])
-    return retest(_asked(words))
+    return retest(asked_of(words))
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Asked:
     out: Path | None
     config_dirs: list[Path]
     words: list[str]
+    given: list[str]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,7 +82,8 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"run claim: {message}; see run claim --help")
 
 
-def _asked(words: Sequence[str]) -> Asked:
+def asked_of(words: Sequence[str]) -> Asked:
+    """What the words of a command ask for; raises `ConfigError`."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--budget", choices=BUDGETS, default="quick")
@@ -94,16 +99,19 @@ def _asked(words: Sequence[str]) -> Asked:
     for word in settings:
         if not word.startswith(FOR_ALL) and not how_words([word]):
             raise ConfigError(f"{word} is not the command's to say of a claim; see run claim --help")
-    return Asked(
-        patterns, found.budget, _seeds(found.seeds), found.dry_run, found.out, found.config_dir, settings
-    )
+    seeds, given = _seeds(found.seeds), ["run", "claim", *words]
+    return Asked(patterns, found.budget, seeds, found.dry_run, found.out, found.config_dir, settings, given)
 
 
 def _seeds(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if not (part.isascii() and part.isdigit()) or int(part) >= 2**63:
+            raise ConfigError(f"--seeds {text}: {part or 'nothing'} is no whole number from 0 to 2^63 - 1")
+    seeds = tuple(map(int, parts))
     try:
-        seeds = tuple(int(part) for part in text.split(","))
         refuse_seeds(seeds)
     except ValueError as error:
         raise ConfigError(f"--seeds {text}: {error}") from None
@@ -115,37 +123,42 @@ def retest(asked: Asked) -> int:
     composer = Composer(asked.words, asked.config_dirs)
     how_said = how_words(composer.words)
     own = [word for word in composer.words if word not in how_said]
-    found = [_kept_in(asked.out, one) for one in chosen(asked.patterns, composer)]
-    plans = []
-    for one in found:
-        claim = one.read(asked.budget)
-        plans.append(
-            plan_of(claim if asked.seeds is None else replace(claim, seeds=asked.seeds), composer, own)
-        )
+    found = chosen(asked.patterns, composer, asked.out)
+    plans = [plan_of(_with_seeds(one.read(asked.budget), asked.seeds), composer, own) for one in found]
     probe = composer.compose([*own, *how_said])
     home = Path(probe.root.outputs).expanduser() / "claims"
     needs = _needs(plans)
+    how = Conduct.of(probe.how, how_said, next(iter(needs)).composed.root, len(needs))
+    from runner.claim.runs import lacking, run_needs
+
+    lacks = {plan.claim.name: lacking(plan.needs.values(), how) for plan in plans}
+    everywhere = _every(lacks) or ""
+    if everywhere.startswith("device=") and any(word.startswith("device=") for word in own):
+        raise ConfigError(everywhere)  # the command's own fault, and not a claim's
     if asked.dry:
         from runner.claim.table import dry_run
 
-        return dry_run(plans, found, home, asked.budget)
+        return dry_run(plans, found, home, asked.budget, lacks)
     if asked.out is not None:
         from runner.claim.report import make_folder
 
         make_folder(asked.out)
     home.mkdir(parents=True, exist_ok=True)
-    how = Conduct.of(probe.how, how_said, next(iter(needs)).composed.root, len(needs))
-    from runner.claim.runs import run_needs
-
-    stopped = run_needs(home, needs, composer, how)
+    whole = [plan for plan in plans if lacks[plan.claim.name] is None]
+    stopped = run_needs(home, _needs(whole), composer, how)
     if stopped is not None:
-        print(f"stopped; what is done is kept: run claim {' '.join(asked.patterns)} goes on", flush=True)
+        print(f"stopped; what is done is kept, and this goes on: {shlex.join(asked.given)}", flush=True)
         return 128 + stopped
-    return conclude(list(zip(plans, found, strict=True)), asked, home)
+    return conclude(list(zip(plans, found, strict=True)), asked, home, lacks)
 
 
-def _kept_in(out: Path | None, found: Found) -> Found:
-    return found if out is None else replace(found, docs=out / found.name)
+def _with_seeds(claim: Claim, seeds: tuple[int, ...] | None) -> Claim:
+    return claim if seeds is None else replace(claim, seeds=seeds)
+
+
+def _every(lacks: Mapping[str, str | None]) -> str | None:
+    """What all of the claims lack; None if there is one that lacks nothing."""
+    return None if None in lacks.values() else next(iter(lacks.values()))
 
 
 def _needs(plans: Sequence[Plan]) -> list[Need]:
@@ -157,43 +170,65 @@ def _needs(plans: Sequence[Plan]) -> list[Need]:
     return list(found.values())
 
 
-def conclude(claims: Sequence[tuple[Plan, Found]], asked: Asked, home: Path) -> int:
-    """Judges, keeps and prints; returns 0, or 1 where an arm failed to run."""
-    from runner.claim.record import keep, record
+def conclude(
+    claims: Sequence[tuple[Plan, Found]],
+    asked: Asked,
+    home: Path,
+    lacks: Mapping[str, str | None] = {},
+) -> int:
+    """Judges, keeps and prints; returns 0, or 1 where an arm failed to run or a verdict cannot be kept."""
+    from runner.claim.record import record
     from runner.claim.table import said
     from runner.claim.verdict import judged
 
     failed = False
     for plan, found in claims:
-        result = judged(plan, home)
+        result = judged(plan, home, lacks.get(plan.claim.name))
         failed |= result.failed
-        made = record(result, asked.budget, _command(plan, asked), home)
+        made = record(result, asked.budget, _command(found, asked), home)
         print(f"\n{said(made)}")
         if asked.budget == "smoke":
-            continue
-        kept = keep(found.docs.with_suffix(".json"), made)
-        if kept is None:
-            print(f"  kept: {found.docs.with_suffix('.json')}")
-            _draw(made, found.docs.with_suffix(".png"))
+            print("  at smoke: it tries the plumbing, says nothing of the claim, and is not kept")
         else:
-            print(f"  {kept}")
+            failed |= not _kept(made, found)
     sys.stdout.flush()
     return int(failed)
 
 
-def _draw(made: dict[str, Any], path: Path) -> None:
-    """Draws the picture of a verdict; one that cannot be drawn takes no other verdict with it."""
+def _kept(made: dict[str, Any], found: Found) -> bool:
+    """Keeps a verdict and its picture, and says so; returns whether it could.
+
+    One that cannot be kept or drawn takes no other verdict with it.
+    """
     from runner.claim.picture import draw
+    from runner.claim.record import keep
 
     try:
-        draw(made, path)
+        why = keep(found, made)
+    except OSError as error:
+        print(f"  not kept: {os_sentence(error)}")
+        return False
+    if why is not None:
+        print(f"  {why}")
+        return True
+    print(f"  kept: {found.json}")
+    if (made["git"] or {}).get("dirty"):
+        print(f"  made with changes that are in no commit, after {str(made['git']['commit'])[:12]}")
+    try:
+        draw(made, found.png)
     except (ValueError, OverflowError) as error:
-        path.unlink(missing_ok=True)
+        found.png.unlink(missing_ok=True)
         print(f"  no picture: {' '.join(str(error).split())}")
+    except OSError as error:
+        print(f"  no picture: {os_sentence(error)}")
+        return False
+    return True
 
 
-def _command(plan: Plan, asked: Asked) -> str:
+def _command(found: Found, asked: Asked) -> str:
+    """The command that repeats a verdict, without what concerns one machine."""
     seeds = [] if asked.seeds is None else ["--seeds", ",".join(map(str, asked.seeds))]
     kept = [word for word in asked.words if word.startswith(("device=", "precision=", "methods.path="))]
-    dirs = [word for place in asked.config_dirs for word in ("--config-dir", str(place))]
-    return shlex.join(["run", "claim", plan.claim.name, "--budget", asked.budget, *seeds, *dirs, *kept])
+    own = [place for place in asked.config_dirs if found.path.is_relative_to(place.absolute())]
+    dirs = [word for place in own for word in ("--config-dir", str(place))]
+    return shlex.join(["run", "claim", found.name, "--budget", asked.budget, *seeds, *dirs, *kept])

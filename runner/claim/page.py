@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from runner.claim.picture import VERDICTS
-from runner.claim.report import Entry, counted, effect, facts, papers
+from runner.claim.report import Entry, effect, facts, papers, summary
 from runner.claim.table import finding_line
 
 STYLE = Path(__file__).parent / "assets" / "page.css"
@@ -18,7 +18,7 @@ COLUMNS = "<tr><th>claim</th><th>verdict</th><th>effect, with its interval</th><
 
 def page(entries: Sequence[Entry]) -> str:
     """The page, with its pictures inside."""
-    body = [f"<h1>Claims</h1><p>{len(entries)} claims: {escape(counted(entries))}.</p>"]
+    body = [f"<h1>Claims</h1><p>{escape(summary(entries))}.</p>"]
     for paper, group in papers(entries):
         body.append(f"<h2>{escape(paper)}</h2>{_index(group)}")
         body += [_article(entry) for entry in group]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,16 +15,25 @@ from typing import Any, NoReturn
 
 from runner import atomic
 from runner.claim.find import Found, every
-from runner.claim.record import read
-from runner.claim.table import OUT_OF_DATE, finding_line, is_stale
+from runner.claim.table import (
+    NONE,
+    OUT_OF_DATE,
+    STATUSES,
+    counted,
+    ends,
+    finding_line,
+    is_stale,
+    kept_of,
+    number,
+)
 from runner.compose import Composer
 from runner.engine.progress import duration
 from runner.errors import ConfigError, os_sentence
 from runner.registry import ROOT
 
 NAME = "claims"
-NONE = "no verdict yet"
-ORDER = ("reproduced", "not reproduced", "inconclusive", "not run", OUT_OF_DATE, NONE)
+SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)|^[#+-]|^\d+(?=[.)])")
+"""What Markdown would take for more than text: marks, and what begins a heading or a list."""
 
 
 @dataclass(frozen=True)
@@ -60,45 +70,53 @@ def report(words: Sequence[str]) -> int:
     """The verb; writes `claims.md` and `claims.html` and says where."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("words", nargs="*")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--pages", type=Path)
     parser.add_argument("--config-dir", type=Path, action="append", default=[])
     options = parser.parse_intermixed_args(list(words))
     odd = [word for word in options.words if not word.startswith("methods.path=")]
     if odd:
-        raise ConfigError(f"run claim report {odd[0]}: only methods.path=DIR and --out DIR are known")
+        raise ConfigError(f"run claim report {odd[0]}: only methods.path=DIR is known, and --options")
     from runner.claim.page import page
 
-    entries = [entry_of(found) for found in every(Composer(options.words, options.config_dir)).values()]
-    make_folder(options.out)
-    atomic.write_bytes(options.out / f"{NAME}.md", markdown(entries, options.out).encode())
-    atomic.write_bytes(options.out / f"{NAME}.html", page(entries).encode())
-    print(f"{len(entries)} claims: {counted(entries)}")
-    print(f"page     {options.out / NAME}.html\nmarkdown {options.out / NAME}.md")
-    return 0
+    composer = Composer(options.words, options.config_dir)
+    pages = options.pages or _beside(options.out, composer)
+    entries, wrong = [], False
+    for found in every(composer, options.out).values():
+        try:
+            entries.append(entry_of(found))
+        except ConfigError as error:  # which the other claims cannot help
+            print(f"error: {error}", file=sys.stderr)
+            wrong = True
+    make_folder(pages, "--pages" if options.pages else "--out")
+    atomic.write_bytes(pages / f"{NAME}.md", markdown(entries, pages).encode())
+    atomic.write_bytes(pages / f"{NAME}.html", page(entries).encode())
+    print(summary(entries))
+    print(f"page     {pages / NAME}.html\nmarkdown {pages / NAME}.md")
+    return 2 if wrong else 0
+
+
+def _beside(out: Path | None, composer: Composer) -> Path:
+    """Where the pages go by default: to the verdicts, and never into the project for claims that are not."""
+    if out is not None:
+        return out
+    home = composer.config_dirs[-1].parent if composer.config_dirs else ROOT
+    return home / "docs"
 
 
 def entry_of(found: Found) -> Entry:
     """The claim of a file with the verdict that is kept of it."""
-    claim, kept, picture = (
-        found.read("quick"),
-        found.docs.with_suffix(".json"),
-        found.docs.with_suffix(".png"),
-    )
-    try:
-        made = read(kept) if kept.is_file() else None
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        made = None
-    shown = picture if picture.is_file() and made else None
-    return Entry(
-        found.name, claim.claim, claim.source, made, shown, made is not None and is_stale(made, found)
-    )
+    claim, made = found.read("quick"), kept_of(found)
+    shown = found.png if found.png.is_file() and made else None
+    stale = made is not None and is_stale(made, found)
+    return Entry(found.name, claim.claim, claim.source, made, shown, stale)
 
 
-def counted(entries: Sequence[Entry]) -> str:
+def summary(entries: Sequence[Entry]) -> str:
     """How many there are of each verdict."""
     counts = Counter(entry.verdict for entry in entries)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
+    each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in STATUSES if counts[verdict])
+    return f"{counted(len(entries), 'claim')}: {each or NONE}"
 
 
 def papers(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
@@ -112,10 +130,12 @@ def facts(made: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What else is known of a verdict, as labels and texts."""
     machine, git, versions = made["machine"], made["git"], made["versions"]
     found = [(f"paper, {one['where']}", f"{one['what']}: {one['value']}") for one in made["paper"]]
+    found = found or [("paper", "gives no number for this")]
     found.append(("seeds", ", ".join(map(str, made["seeds"]))))
     found.append(("budget", f"{made['budget']}; the runs took {duration(made['seconds'])} in all"))
     if machine:
-        where = f"{machine['device']} ({machine['cpu']}), {machine['threads']} thread(s) a run"
+        threads = counted(machine.get("threads") or 1, "thread")
+        where = f"{machine.get('device')} ({machine.get('cpu')}), {threads} a run"
         found.append(("made", f"{made['date']}, {where}, torch {versions.get('torch', '?')}"))
     if git and git.get("commit"):
         found.append(("code", f"{str(git['commit'])[:12]}{' with changes' if git.get('dirty') else ''}"))
@@ -126,11 +146,13 @@ def facts(made: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def markdown(entries: Sequence[Entry], home: Path) -> str:
     """The page in Markdown; pictures are linked from `home`."""
-    lines = ["# Claims", "", f"{len(entries)} claims: {counted(entries)}.", ""]
+    lines = ["# Claims", "", f"{summary(entries)}.", ""]
     lines += ["Made by `run claim report` from the files in `docs/claims/`.", ""]
     for paper, group in papers(entries):
         lines += [f"## {paper}", "", "| claim | verdict | effect |", "|---|---|---|"]
-        lines += [f"| [{e.name}](#{_anchor(e.name)}) | {e.verdict} | {effect(e)} |" for e in group]
+        lines += [
+            f"| [{plain(e.name)}](#{_anchor(e.name)}) | {e.verdict} | {plain(effect(e))} |" for e in group
+        ]
         for entry in group:
             lines += ["", *_section(entry, home)]
         lines.append("")
@@ -138,39 +160,51 @@ def markdown(entries: Sequence[Entry], home: Path) -> str:
 
 
 def _anchor(name: str) -> str:
-    return name.replace("/", "").lower()
+    """What a heading is linked by: its letters, digits, _ and -."""
+    return re.sub(r"[^\w-]", "", name.lower())
 
 
 def effect(entry: Entry) -> str:
-    """What was estimated, with its ends: of several findings, by the first that the verdict rests on."""
+    """What was estimated, with its ends: of several findings, by the first that the verdict rests on, and how
+    many of them held."""
     if entry.made is None or not entry.made["findings"]:
         return ""
     findings = entry.made["findings"]
-    first = next((one for one in findings if one["verdict"] == entry.verdict), findings[0])
-    ends = (
-        ""
-        if first["low"] is None or first["high"] is None
-        else f" ({first['low']:.4g} to {first['high']:.4g})"
-    )
-    estimate = "?" if first["estimate"] is None else f"{first['estimate']:.4g}"
-    return f"{first['what']} = {estimate}{ends}"
+    one = next((one for one in findings if one["verdict"] == entry.made["verdict"]), findings[0])
+    held = sum(one["verdict"] == "reproduced" for one in findings)
+    more = f"; {held} of {len(findings)} parts hold" if len(findings) > 1 else ""
+    estimate = f"{one['metric']}: {one['what']} = {number(one['estimate'])}"
+    return f"{estimate} ({ends(one)}), wanted {one['wanted']}{more}"
 
 
 def plain(text: str) -> str:
-    """Text that means nothing to Markdown's HTML."""
-    return escape(text, quote=False)
+    """Text on one line that means nothing to Markdown or its HTML."""
+    return SPECIAL.sub(r"\\\g<0>", escape(" ".join(text.split()), quote=False))
 
 
-def make_folder(place: Path) -> None:
+def _code(text: str) -> str:
+    """Text on one line as code, between more backticks than it has in a row."""
+    line = " ".join(text.split())
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{ticks}{line}{ticks}" if len(ticks) == 1 else f"{ticks} {line} {ticks}"
+
+
+def make_folder(place: Path, option: str = "--out") -> None:
     """Makes a folder for what is written; raises `ConfigError`."""
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--out {place} cannot be a folder: {os_sentence(error)}") from None
+        raise ConfigError(f"{option} {place} cannot be a folder: {os_sentence(error)}") from None
 
 
 def _section(entry: Entry, home: Path) -> list[str]:
-    lines = [f"### {entry.name}", "", plain(f"{entry.claim} ({entry.source})"), "", f"**{entry.verdict}**"]
+    lines = [
+        f"### {plain(entry.name)}",
+        "",
+        plain(f"{entry.claim} ({entry.source})"),
+        "",
+        f"**{entry.verdict}**",
+    ]
     if entry.made is None:
         return [*lines, "", f"`run claim {entry.name} --budget quick`"]
     if entry.made["why"]:
@@ -179,7 +213,7 @@ def _section(entry: Entry, home: Path) -> list[str]:
         lines[-1] += f"; what it said before, {entry.made['verdict']}, was of another version of this claim"
     lines += ["", *(f"- {plain(finding_line(found))}" for found in entry.made["findings"])]
     lines += [f"- {plain(label)}: {plain(text)}" for label, text in facts(entry.made)]
-    lines += ["", f"`{entry.made['command']}`"]
+    lines += ["", _code(entry.made["command"])]
     if entry.picture is not None and entry.picture.is_relative_to(home):
-        lines += ["", f"![{entry.name}]({entry.picture.relative_to(home).as_posix()})"]
+        lines += ["", f"![{plain(entry.name)}](<{entry.picture.relative_to(home).as_posix()}>)"]
     return lines

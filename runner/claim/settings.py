@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from runner.claim.expect import FORMS, Crossing, Expectation, Ratio, Trend, Within
@@ -135,9 +135,16 @@ class Claim:
     @property
     def asked(self) -> str:
         """Hash of what is claimed and how it is tested, at its budget; without its seeds."""
-        told = [self.claim, self.words, self.alone, sorted((n, repr(arm)) for n, arm in self.arms.items())]
-        told += [repr(self.measures), repr(self.expectations)]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+        parts = [*self.arms.values(), *self.measures, *self.expectations]
+        told = [self.name, self.claim, self.words, self.alone, list(self.arms), [_told(one) for one in parts]]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _told(value: Any) -> dict[str, Any]:
+    """What a part of a claim says beyond its defaults, so that a new key changes no claim without it."""
+    said = {one.name: getattr(value, one.name) for one in fields(value) if one.name != "metric"}
+    defaults = {one.name: one.default for one in fields(value)}
+    return {name: item for name, item in said.items() if item != defaults[name]}
 
 
 def claim_of(node: Any, name: str, file: str, budget: str) -> Claim:

@@ -23,7 +23,7 @@ FINDING = {
 }  # fmt: skip
 MADE: dict[str, Any] = {
     "name": "toys/steps", "claim": "More steps fit better.", "source": "nobody", "verdict": "reproduced",
-    "why": "",
+    "why": "", "asked": "",
     "budget": "quick", "seeds": [1, 2, 3], "findings": [FINDING],
     "arms": {
         "long": {"words": [], "of": None, "values": {"test/nats": [1.0, 1.1, 1.2]}, "runs": {}},
@@ -64,7 +64,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def reported(place: Place) -> tuple[str, str]:
-    assert place.run("report", "--out", str(place.home / "docs")) == 0
+    assert place.run("report") == 0
     return (place.home / "docs" / "claims.md").read_text(), (place.home / "docs" / "claims.html").read_text()
 
 
@@ -77,11 +77,36 @@ def test_each_claim_has_its_verdict_effect_and_command(place: Place) -> None:
         assert "0123456789ab with changes" in text
         assert "run claim toys/steps --budget quick" in text
         assert "needs ImageNet" in text
-        assert "no verdict yet" in text
-    assert "| [toys/steps](#toyssteps) | reproduced | long - short = -0.4 (-0.6 to -0.2) |" in markdown
-    assert "![toys/steps](claims/toys/steps.png)" in markdown
+        assert "no verdict" in text
+    effect = "test/nats: long - short = -0.4 (95 % interval -0.6 to -0.2), wanted below 0"
+    assert f"| [toys/steps](#toyssteps) | reproduced | {effect} |" in markdown
+    assert "![toys/steps](<claims/toys/steps.png>)" in markdown
     assert "by &lt;nobody&gt; &amp; co" in page
     assert "<nobody>" not in page
+
+
+def test_no_text_of_a_claim_is_more_than_text(place: Place) -> None:
+    """Marks, links, lines and cells of a table that a claim's own words would make in Markdown."""
+    place.write(
+        "steps",
+        claim="# More | [here](javascript:alert) `code` *loud* <b>",
+        source="a\n\n- b",
+        paper=[{"what": "x | y", "value": "`1`", "where": "[t](u)"}],
+    )
+    found = every(Composer([f"methods.path=[{TOYS}]"], [place.conf]))["toys/steps"]
+    made = {**MADE, "asked": found.read("quick").asked, "notes": "1. one\n2. two", "command": "run `x` ``y``"}
+    made["findings"] = [{**FINDING, "metric": "a|b", "what": "_c_ - d_e"}]
+    made["paper"] = [{"what": "x | y", "value": "`1`", "where": "[t](u)"}]
+    found.json.write_text(json.dumps(made))
+    markdown = reported(place)[0]
+    part = markdown.partition("### toys/steps")[2]
+    assert r"\# More \| \[here\](javascript:alert) \`code\` \*loud\* &lt;b&gt; (a - b)" in part
+    assert r"x \| y: \`1\`" in part
+    assert r"a\|b: \_c\_ - d_e = -0.4" in markdown
+    assert "``` run `x` ``y`` ```" in part
+    assert "\n1. " not in part
+    row = next(line for line in markdown.splitlines() if line.startswith("| [toys/steps]"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 4
 
 
 def test_the_page_needs_no_other_file_and_no_network(place: Place) -> None:
@@ -108,7 +133,7 @@ def test_it_fits_a_desk_and_a_phone(place: Place, browser: Browser, width: int, 
     assert browser.js("return document.documentElement.scrollWidth") <= width, "nothing sticks out"
     said = "return [...document.querySelectorAll('article[id^=toys] .verdict')].map(e => e.textContent)"
     names = browser.js(said)
-    assert sorted(names) == ["no verdict yet", "not run", "reproduced"]
+    assert sorted(names) == ["no verdict", "not run", "reproduced"]
     assert browser.js("return document.querySelector('img').naturalWidth") > 300
     assert browser.js("return document.querySelector('img').getBoundingClientRect().width") <= width
     browser.js("document.querySelector('a[href^=\\'#toys\\']').click()")
