@@ -13,15 +13,19 @@ from runner.claim.table import finding_line
 
 STYLE = Path(__file__).parent / "assets" / "page.css"
 HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Claims</title>'
-COLUMNS = "<tr><th>claim</th><th>verdict</th><th>effect, with its interval</th></tr>"
+COLUMNS = "<tr class=head><th>claim</th><th>verdict</th><th>effect, with its interval</th></tr>"
+BACK = '<p class="back"><a href="#top">back to the top</a></p>'
 
 
 def page(entries: Sequence[Entry]) -> str:
     """The page, with its pictures inside."""
-    body = [f"<h1>Claims</h1><p>{escape(summary(entries))}.</p>"]
+    body = [f'<h1 id="top">Claims</h1><p>{escape(summary(entries))}.</p><ul>']
     for paper, group in papers(entries):
-        body.append(f"<h2>{escape(paper)}</h2>{_index(group)}")
-        body += [_article(entry) for entry in group]
+        body.append(f'<li><a href="#{escape(paper)}">{escape(paper)}</a>: {escape(summary(group))}</li>')
+    body.append("</ul>")
+    for paper, group in papers(entries):
+        body.append(f'<h2 id="{escape(paper)}">{escape(paper)}</h2>{_index(group)}')
+        body += [*(_article(entry) for entry in group), BACK]
     style = STYLE.read_text(encoding="utf-8")
     return (
         f'<!doctype html>\n<html lang="en"><head>{HEAD}<style>{style}</style></head>\n'
@@ -58,7 +62,8 @@ def _article(entry: Entry) -> str:
     ]
     if entry.picture is not None:
         data = base64.b64encode(entry.picture.read_bytes()).decode()
-        parts.append(f'<img alt="{escape(entry.name)}" src="data:image/png;base64,{data}">')
+        image = f'<img alt="{escape(entry.name)}" src="data:image/png;base64,{data}">'
+        parts.append(f'<div class="figure">{image}</div>')
     command = f"run claim {entry.name} --budget quick"
     if entry.made is not None:
         command = entry.made["command"]
@@ -69,4 +74,4 @@ def _article(entry: Entry) -> str:
         ]
         known = [f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" for label, text in facts(entry.made)]
         parts.append(f"<dl>{''.join(known)}</dl>")
-    return "".join([*parts, f"<p><code>{escape(command)}</code></p></article>\n"])
+    return "".join([*parts, f"<pre><code>{escape(command)}</code></pre></article>\n"])

@@ -35,7 +35,7 @@ def draw(made: Mapping[str, Any], path: Path) -> None:
     if not metrics:
         path.unlink(missing_ok=True)  # that of an earlier verdict says nothing any more
         return
-    heights = [3.0] * len(metrics) + [0.75] * len(findings)
+    heights = [2.4] * len(metrics) + [0.75] * len(findings)
     figure = Figure(figsize=(7.2, sum(heights) + 0.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)).ravel()
@@ -60,6 +60,7 @@ def _draw_arms(axes: Any, metric: str, arms: Mapping[str, Any]) -> None:
         curves.setdefault(name, {})[float(place)] = values.pop(arm)
     if curves and not values:
         _draw_curves(axes, curves)
+        axes.set_xlabel(_swept_key(arms), fontsize=9, parse_math=False)
     else:
         flat = {**values, **{f"{n}@{x:g}": v for n, at in curves.items() for x, v in at.items()}}
         _draw_dots(axes, flat)
@@ -67,9 +68,28 @@ def _draw_arms(axes: Any, metric: str, arms: Mapping[str, Any]) -> None:
     axes.tick_params(labelsize=9)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    everything = [v for one in arms.values() for v in one["values"].get(metric, [])]
-    if min(everything) > 0 and max(everything) > 50 * min(everything):
+    each = [one["values"][metric] for one in arms.values() if metric in one["values"]]
+    low, high = min(map(min, each)), max(map(max, each))
+    if len(each) > 1 and low > 0 and high > 50 * low:  # of one arm the seeds are to be seen, and where 0 is
         axes.set_yscale("log")
+        return
+    axes.ticklabel_format(axis="y", useOffset=False)
+    if high - low <= 1e-6 * max(
+        abs(low), abs(high)
+    ):  # one exact number: beside 0, which says how large it is
+        axes.set_ylim(min(0.0, 1.25 * low), max(0.0, 1.25 * high) or 1.0)
+
+
+def _swept_key(arms: Mapping[str, Any]) -> str:
+    """The key that swept arms differ in, from their words."""
+    words = [set(one["words"]) for arm, one in arms.items() if SWEPT.fullmatch(arm)]
+    own = {word.partition("=")[0] for one in words for word in one - set.intersection(*words)}
+    keys = [key for key in sorted(own) if all(any(w.startswith(f"{key}=") for w in one) for one in words)]
+    places = {arm.partition("@")[2] for arm in arms if SWEPT.fullmatch(arm)}
+    taken = {
+        key: {w.partition("=")[2] for one in words for w in one if w.startswith(f"{key}=")} for key in keys
+    }
+    return next((key for key in keys if taken[key] == places), "")
 
 
 def _draw_dots(axes: Any, values: Mapping[str, Sequence[float]]) -> None:
@@ -101,7 +121,7 @@ def _draw_finding(axes: Any, found: Mapping[str, Any]) -> None:
     region = [float(text) for text in re.findall(NUMBER, found["wanted"])]
     known = [found[end] for end in ("low", "estimate", "high") if found[end] is not None]
     points = [*known, *region] or [0.0]
-    width = (max(points) - min(points)) or max(abs(points[0]), 1e-12)
+    width = (max(points) - min(points)) or abs(points[0]) or 1.0
     left, right = min(points) - 0.15 * width, max(points) + 0.15 * width
     low, high = _ends(found["wanted"], region, left, right)
     axes.axvspan(low, high, color="#D9EFE6", linewidth=0)

@@ -135,7 +135,10 @@ def test_it_fits_a_desk_and_a_phone(place: Place, browser: Browser, width: int, 
     names = browser.js(said)
     assert sorted(names) == ["no verdict", "not run", "reproduced"]
     assert browser.js("return document.querySelector('img').naturalWidth") > 300
-    assert browser.js("return document.querySelector('img').getBoundingClientRect().width") <= width
-    browser.js("document.querySelector('a[href^=\\'#toys\\']').click()")
+    assert browser.js("return document.querySelector('.figure').getBoundingClientRect().width") <= width
+    assert browser.js("return document.querySelector('img').getBoundingClientRect().width") >= 400, "legible"
+    shown = "return getComputedStyle(document.querySelector('td:nth-child(3)')).display"
+    assert browser.js(shown) != "none", "the effect is for phones, too"
+    browser.js("document.querySelector('a[href^=\\'#toys/\\']').click()")
     assert browser.js("return location.hash") == "#toys/missing"
     assert browser.errors() == []
