@@ -75,6 +75,8 @@ def less(by: float = 0.0) -> Direction:
         (Ratio("ratio", "a", "b", None, 1.9), {"a": [1.99, 4, 6 / 0.995], "b": [1, 2, 3]}, NOT, 2),
         (Ratio("ratio", "a", "b", 0.3, 12.0), {"a": [1, 2, 4], "b": [1, 1, 1]}, REPRODUCED, 2),
         (Ratio("ratio", "a", "b", 0.4, 12.0), {"a": [1, 2, 4], "b": [1, 1, 1]}, OPEN, 2),
+        (Ratio("ratio", "a", "b", None, 1.0),
+         {"a": [1 - 1e-8, 2 - 2.02e-8, 3 - 2.97e-8], "b": [1, 2, 3]}, OPEN, 1),  # rounding
         (Within("interval", "a", 1.7, 2.3), {"a": [2, 2.1, 1.9]}, REPRODUCED, 2),
         (Within("interval", "a", 1.8, 2.3), {"a": [2, 2.1, 1.9]}, OPEN, 2),
         (Within("interval", "a", None, 1.7), {"a": [2, 2.1, 1.9]}, NOT, 2),
