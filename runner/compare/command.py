@@ -129,7 +129,7 @@ def _report(comparison: Comparison, metrics: Sequence[str], options: argparse.Na
 
 def _write_files(comparison: Comparison, metrics: Sequence[str], options: argparse.Namespace) -> None:
     # matplotlib and numpy are imported only now: a table alone is there at once.
-    from runner.compare.write import write_comparison
+    from runner.compare.write import AGAINST, write_comparison
 
     known = set(comparison.notes)
     written = write_comparison(comparison, metrics, options.metrics, options.out, options.log, options.log_x)
@@ -138,6 +138,7 @@ def _write_files(comparison: Comparison, metrics: Sequence[str], options: argpar
         *(note for note in comparison.notes if note not in known),  # found in the logs only now
         f"compared {runs} run{'s' * (runs > 1)} in {groups} configuration{'s' * (groups > 1)}",
         f"picture  {written / 'compare.png'}",
+        *([f"swept    {written / AGAINST}"] if (written / AGAINST).is_file() else []),
         f"page     {written / 'compare.html'}  (open it in a browser; it needs no network)",
         f"numbers  {written / 'compare.json'}",
     ]

@@ -41,7 +41,7 @@ def draw(panels: Sequence[Panel], comparison: Comparison, log: bool, log_x: bool
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     _draw_legend(figure, legend, columns, _explanation(panels, comparison))
-    return _png(figure)
+    return png(figure)
 
 
 def style(position: int) -> dict[str, Any]:
@@ -163,7 +163,8 @@ def _lowest(panel: Panel, what: str) -> float:
     return float(min(getattr(seed.curve, what).min() for line in panel.lines.values() for seed in line.seeds))
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """A figure as the content of a PNG file."""
     target = io.BytesIO()
     with warnings.catch_warnings():
         # a name in a script that the font lacks is drawn as boxes; the table and the page have it right

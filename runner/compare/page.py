@@ -19,9 +19,18 @@ _SCRIPTS = ("scale.js", "series.js", "chart.js", "zoom.js", "tables.js", "main.j
 
 
 def render(
-    panels: Sequence[Panel], comparison: Comparison, metrics: Sequence[str], log: bool, log_x: bool
+    panels: Sequence[Panel],
+    comparison: Comparison,
+    metrics: Sequence[str],
+    log: bool,
+    log_x: bool,
+    against: bytes | None = None,
 ) -> str:
-    """The page's HTML; its policy allows its own script, style and pictures, and nothing else."""
+    """The page's HTML; its policy allows its own script, style and pictures, and nothing else.
+
+    Arguments:
+        against: PNG of the final metrics against what was swept.
+    """
     style = _asset("page.css")
     script = "\n".join(['"use strict";', "(() => {", *map(_asset, _SCRIPTS), "})();"])
     return Template(_asset("page.html")).substitute(
@@ -35,6 +44,7 @@ def render(
         differences=sections.differences(comparison),
         environment=sections.environment(comparison),
         notes=sections.notes(comparison),
+        against=sections.against(against),
         figures=sections.figures(comparison),
         data=embed(make_payload(panels, comparison, log, log_x)),
     )

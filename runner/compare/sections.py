@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from html import escape
 
@@ -69,6 +70,16 @@ def notes(comparison: Comparison) -> str:
     unfinished = any(run.status != "completed" for run in comparison.runs)
     texts = ["* latest values of runs that are not completed"] * unfinished + comparison.notes
     return f'<ul class="notes">{"".join(f"<li>{escape(text)}</li>" for text in texts)}</ul>' if texts else ""
+
+
+def against(picture: bytes | None) -> str:
+    """Final metrics against what was swept; empty where nothing was."""
+    if picture is None:
+        return ""
+    data = base64.b64encode(picture).decode()
+    image = f'<img src="data:image/png;base64,{data}" alt="final metrics against what was swept">'
+    head = '<h2 id="against">Against what was swept</h2>'
+    return f'<section class="against" aria-labelledby="against">{head}{image}</section>'
 
 
 def figures(comparison: Comparison) -> str:

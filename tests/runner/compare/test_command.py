@@ -120,10 +120,14 @@ def test_csv_has_full_numbers(sweep: Path, capsys: pytest.CaptureFixture[str]) -
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 9
 
 
-def test_three_files_are_written_and_named(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+FILES = ["against.png", "compare.html", "compare.json", "compare.png"]
+"""Of runs whose rate was swept."""
+
+
+def test_the_files_are_written_and_named(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(sweep)])
     (folder,) = Path("outputs/compare").iterdir()
-    assert sorted(file.name for file in folder.iterdir()) == ["compare.html", "compare.json", "compare.png"]
+    assert sorted(file.name for file in folder.iterdir()) == FILES
     text = capsys.readouterr().out
     assert f"page     {folder}/compare.html" in text
     assert "compared 9 runs in 3 configurations" in text
@@ -134,11 +138,7 @@ def test_three_files_are_written_and_named(sweep: Path, capsys: pytest.CaptureFi
 def test_out_may_be_used_again(sweep: Path) -> None:
     main([str(sweep), "--table", "--out", "a/b"])
     main([str(sweep), "--json", "--out", "a/b"])
-    assert sorted(file.name for file in Path("a/b").iterdir()) == [
-        "compare.html",
-        "compare.json",
-        "compare.png",
-    ]
+    assert sorted(file.name for file in Path("a/b").iterdir()) == FILES
 
 
 def test_curves_that_are_no_final_metrics_can_be_chosen(
