@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from runner.compose import Composer
+from runner.errors import ConfigError
+from runner.sweep.plan import Job
 from tests.runner.claim.test_command import Place, place
 from tests.runner.toys.runs import TOYS
 
@@ -161,20 +165,27 @@ def test_what_was_interrupted_is_timed_anew(place: Place) -> None:
     assert json.loads((run / "result.json").read_text())["resumed"] is False
 
 
-def test_code_that_moved_does_not_make_a_run_fail(place: Place, tmp_path: Path) -> None:
-    """The same methods in another folder: what failed there is tried again here."""
-    moved = tmp_path / "moved"
-    shutil.copytree(TOYS, moved, ignore=shutil.ignore_patterns("__pycache__"))
-    broken = {
-        "base": ["method=toy_faulty", "method.at=3", "trainer.steps=9"],
-        "metric": "test/mse",
-        "seeds": [1, 2],
-    }
-    arms = {"a": ["method.fault=raise"], "b": ["method.fault=none"]}
-    place.write("broken", **broken, arms=arms)
-    place.write(
-        "broken", **broken, arms=arms, expect=[{"form": "direction", "arm": "a", "than": "b", "sign": "less"}]
+def test_a_run_that_went_on_says_so(place: Place) -> None:
+    place.write("steps", seeds=[1])
+    assert place.run("toys/steps") == 0
+    run = of_arm(place, "steps", "long")
+    assert json.loads((run / "result.json").read_text())["resumed"] is False
+    (run / "result.json").unlink()
+    assert place.run("toys/steps") == 0
+    assert json.loads((run / "result.json").read_text())["resumed"] is True
+
+
+def test_code_that_moved_is_found_where_it_is_now(tmp_path: Path) -> None:
+    """A run that was begun with the same methods in another folder is that run, and goes on from the new one."""
+    composed = Composer([f"methods.path=[{TOYS}]"]).compose(["method=toy_flow"])
+    job = Job.of("job", composed)
+    elsewhere = replace(job, config={**job.config, "methods": {"path": ["elsewhere"]}})
+    elsewhere.prepare(tmp_path)
+    place = job.prepare(tmp_path)
+    assert (
+        yaml.safe_load((place / "config.yaml").read_text())["methods"]["path"]
+        == job.config["methods"]["path"]
     )
-    assert place.run("toys/broken") == 1
-    assert place.run("toys/broken", f"methods.path=[{moved}]") == 1
-    assert "this was asked for" in place.kept("broken")["why"]
+    other = replace(job, config={**job.config, "seed": 7})
+    with pytest.raises(ConfigError, match="the folder of another job: its seed is"):
+        other.prepare(tmp_path)
