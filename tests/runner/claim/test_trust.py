@@ -176,7 +176,7 @@ def test_a_run_that_went_on_says_so(place: Place) -> None:
 
 
 def test_code_that_moved_is_found_where_it_is_now(tmp_path: Path) -> None:
-    """A run that was begun with the same methods in another folder is that run, and goes on from the new one."""
+    """A run that was begun with the same methods in another folder is that run, and goes on from here."""
     composed = Composer([f"methods.path=[{TOYS}]"]).compose(["method=toy_flow"])
     job = Job.of("job", composed)
     elsewhere = replace(job, config={**job.config, "methods": {"path": ["elsewhere"]}})
