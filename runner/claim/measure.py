@@ -164,6 +164,8 @@ class Measure:
         assert result is not None
         known = {**result["metrics"], **{name: result.get(name) for name in OF_RUN}}
         value = known.get(self.name)
+        if not _is_number(value) and self.name in known:
+            raise ConfigError(f"{place}: {self.name} is {value}, which is no number")
         if not _is_number(value):
             raise ConfigError(f"{place} has no metric {self.name}{nearest(self.name, result['metrics'])}")
         return _number(value)
