@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def _draw_arms(axes: Any, metric: str, arms: Mapping[str, Any]) -> None:
     else:
         flat = {**values, **{f"{n}@{x:g}": v for n, at in curves.items() for x, v in at.items()}}
         _draw_dots(axes, flat)
-    axes.set_ylabel(metric, fontsize=9, parse_math=False)
+    axes.set_ylabel(textwrap.fill(metric, 26), fontsize=9, parse_math=False)
     axes.tick_params(labelsize=9)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
