@@ -52,7 +52,7 @@ class Found:
         file = shown(self.path)
         if not NAME.fullmatch(self.name):
             said = "a claim's and a paper's name have letters, digits, _, . and -"
-            raise ConfigError(f"{file} is no claim's file: {said}")
+            raise ConfigError(f"{file!r} is no claim's file: {said}")
         try:
             node: Any = yaml.load(self.path.read_text(encoding="utf-8"), _Strict)
             json.dumps(node, ensure_ascii=False, default=str).encode()  # raises for half a character

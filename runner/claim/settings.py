@@ -17,8 +17,8 @@ from runner.settings import HOW
 
 BUDGETS = ("smoke", "quick", "full")
 ARM = re.compile(r"[A-Za-z][\w-]*")
-NOT_A_CLAIMS = ("seed", "outputs", "checkpoint", "hydra", *HOW)
-"""Keys that a claim's words cannot set: seeds have a key of their own, places and launchers are the
+NOT_A_CLAIMS = ("seed", "outputs", "checkpoint", "methods", "hydra", *HOW)
+"""Keys that a claim's words cannot set: seeds have a key of their own, places, code and launchers are the
 command's."""
 
 

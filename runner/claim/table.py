@@ -177,4 +177,5 @@ def _seconds_each(found: Found, budget: str) -> float | None:
         return None
     if kept["budget"] != budget or kept["verdict"] == NOT_RUN:
         return None
-    return float(kept["seconds"]) / sum(len(arm["runs"]) for arm in kept["arms"].values())
+    runs = sum(len(arm["runs"]) for arm in kept["arms"].values())
+    return float(kept["seconds"]) / runs if runs else None
