@@ -56,7 +56,7 @@ class Found:
         try:
             node: Any = yaml.load(self.path.read_text(encoding="utf-8"), _Strict)
             json.dumps(node, ensure_ascii=False, default=str).encode()  # raises for half a character
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise ConfigError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
         for one in BUDGETS:  # a mistake in a budget that is not used now is one all the same
             claim_of(node, self.name, file, one)
@@ -85,7 +85,7 @@ def every(composer: Composer, out: Path | None = None) -> dict[str, Found]:
     """
     found: dict[str, Found] = {}
     for conf in (CONF, *composer.registry.conf_folders(installed=True), *composer.config_dirs):
-        for path in sorted((conf / "claim").glob("*/*.yaml")):
+        for path in sorted((conf / "claim").glob("[!.]*/[!.]*.yaml")):  # not an editor's own files
             name = f"{path.parent.name}/{path.stem}"
             if name in found:
                 raise ConfigError(f"claim {name} has two files, {found[name].path} and {path}")

@@ -215,5 +215,5 @@ def _section(entry: Entry, home: Path) -> list[str]:
     lines += [f"- {plain(label)}: {plain(text)}" for label, text in facts(entry.made)]
     lines += ["", _code(entry.made["command"])]
     if entry.picture is not None and entry.picture.is_relative_to(home):
-        lines += ["", f"![{plain(entry.name)}](<{entry.picture.relative_to(home).as_posix()}>)"]
+        lines += ["", f"![{plain(entry.name)}]({entry.picture.relative_to(home).as_posix()})"]
     return lines

@@ -256,6 +256,7 @@ def test_a_broken_file_is_no_trouble_to_others(place: Place, capsys: pytest.Capt
     for name, text in (("broken", "claim: ["), ("merged", "<<: {claim: x}"), ("half", 'claim: "\\ud800"')):
         (place.conf / "claim" / "toys" / f"{name}.yaml").write_text(text)
     place.write("a[1]")
+    place.write(".#steps")
     assert place.run("list", "toys") == 2
     said = capsys.readouterr()
     assert said.out == "toys/steps\n"
@@ -319,7 +320,9 @@ def test_smoke_keeps_nothing(place: Place, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_small_budget_does_not_replace_a_large_one(place: Place) -> None:
-    place.write("steps")
+    place.write(
+        "steps", budgets={"full": {"words": ["method.lr=0.02"]}, "quick": {"words": ["method.lr=0.03"]}}
+    )
     assert place.run("toys/steps", "--budget", "full") == 0
     assert place.run("toys/steps", "--budget", "quick") == 0
     assert place.kept("steps")["budget"] == "full"

@@ -80,7 +80,7 @@ def test_each_claim_has_its_verdict_effect_and_command(place: Place) -> None:
         assert "no verdict" in text
     effect = "test/nats: long - short = -0.4 (95 % interval -0.6 to -0.2), wanted below 0"
     assert f"| [toys/steps](#toyssteps) | reproduced | {effect} |" in markdown
-    assert "![toys/steps](<claims/toys/steps.png>)" in markdown
+    assert "![toys/steps](claims/toys/steps.png)" in markdown
     assert "by &lt;nobody&gt; &amp; co" in page
     assert "<nobody>" not in page
 
