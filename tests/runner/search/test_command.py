@@ -74,7 +74,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(
     sweep = start(environment, *words, "launcher=local", f"outputs={tmp_path}/cut")
     wait_for(lambda: ended(lambda: the_sweep(tmp_path / "cut")) >= 2)
     home = the_sweep(tmp_path / "cut")
-    wait_for(lambda: (home / "trial-0002" / "config.yaml").is_file())
+    wait_for(lambda: begun(home)["trial-0002"] == 1)  # its folder is made before
     kill(sweep)
     done = run("resume", str(home), "launcher=local")
     assert done.returncode == 0, done.stdout + done.stderr
