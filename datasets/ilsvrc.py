@@ -23,7 +23,7 @@ from datasets.blocks import Block
 from datasets.build import build
 from datasets.config import ImagenetConfig
 from datasets.files import folders
-from datasets.parts import hold_out
+from datasets.parts import hold_out, permutation
 from datasets.pictures import SUFFIXES, Recipe, decode, quantise
 from datasets.stores import Store
 from datasets.types import Access, DataError, Images
@@ -44,18 +44,21 @@ Box = tuple[int, int, int, int]
 def load(config: ImagenetConfig, access: Access, kind: str) -> Images:
     """Natural images in 1000 classes, 1281167 + 50000; the test part is the contest's validation part.
 
-    Raises `DataError` if the folders are not there, hold no pictures, or have unlike classes.
+    The files lie class by class; the order within a part is mixed, so that its first images, and
+    `dataset.limit`, are of all classes. Raises `DataError` if the folders are not there, hold no pictures, or
+    have unlike classes.
     """
     home = _home(access)
     train, test = (ClassFolders(home / part) for part in FOLDERS)
     if train.classes != test.classes:
         odd = sorted({*train.classes} ^ {*test.classes})
         raise DataError(f"{home}: train and val have unlike classes, such as {odd[0]}")
-    trained, held = hold_out(len(train), config.validation, "imagenet")
+    trained, held = hold_out(len(train), config.validation, "imagenet", mixed=True)
+    tested = permutation(len(test), "imagenet test")
     parts: dict[str, tuple[Block, np.ndarray]] = {
         "train": (CropBlock(train, config, moving=True), trained),
         "validation": (CropBlock(train, config, moving=False), held),
-        "test": (CropBlock(test, config, moving=False), np.arange(len(test))),
+        "test": (CropBlock(test, config, moving=False), tested),
     }
     digests = {part: files.digest for part, files in zip(FOLDERS, (train, test), strict=True)}
     # Crops differ from one reading to the next, so nothing that is decoded can be kept.

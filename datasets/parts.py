@@ -26,12 +26,14 @@ def permutation(items: int, key: str) -> np.ndarray:
     return np.argsort(splitmix64(seed, items))
 
 
-def hold_out(items: int, validation: int, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the training and validation images, each in the official order; raises `DataError`."""
+def hold_out(items: int, validation: int, key: str, mixed: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the training and validation images, each in the official order, or `mixed`; raises
+    `DataError`."""
     if validation >= items:
         raise DataError(f"dataset.validation={validation} leaves nothing of {items} images to train on")
     order = permutation(items, key)
-    return np.sort(order[validation:]), np.sort(order[:validation])
+    held, trained = np.split(order, [validation])
+    return (trained, held) if mixed else (np.sort(trained), np.sort(held))
 
 
 def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str]) -> list[int]:

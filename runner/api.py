@@ -122,6 +122,8 @@ class Inputs:
         device: where modules and batches live.
         steps: length of this stage's training, in steps (0 for a `ComputeStage`).
         batch_size: items of one batch, from `dataset.batch_size`.
+        parts: how many parts a training batch is divided into, by `trainer.accumulate` and `trainer.devices`,
+            each of which goes through the modules by itself.
         seed: seed of this stage; a function of the run's seed and the stage's name.
         artifacts: what the stage's `needs` name: earlier stages and artifact kinds.
         batches: `batches(split, size)` yields the split's batches in order, on the device, and the same ones
@@ -142,6 +144,12 @@ class Inputs:
     checkpoint: Path | None = None
     share: Callable[[Any, int], Iterator[tuple[Any, int]]] = lambda split, size: iter(())
     total: Callable[[Mapping[str, float]], dict[str, float]] = dict
+    parts: int = 1
+
+    @property
+    def part_size(self) -> int:
+        """Items of the smallest part of a training batch, over which batch statistics are taken."""
+        return max(1, self.batch_size // self.parts)
 
 
 class Stage(ABC):

@@ -133,7 +133,7 @@ class Composer:
         Jobs of a sweep that differ in nothing but the values of some keys are composed once: Hydra takes a
         tenth of a second for each, and a sweep may have thousands.
         """
-        words = self.words if words is None else list(words)
+        words = self._with_preset(self.words if words is None else list(words))
         shape = tuple(_without_value(word) for word in words)
         if shape not in self._known:
             return self.check(self.tree(words), words)
@@ -142,6 +142,17 @@ class Composer:
             if name != word:
                 _put(values, name.rstrip("="), parse([word])[0].value())
         return self._checked(values, choices, words)
+
+    def _with_preset(self, words: list[str]) -> list[str]:
+        """The words, and the method and data set that a preset among them is for, if none are chosen."""
+        said = dict(word.split("=", 1) for word in words if "=" in word)
+        method, slash, dataset = said.get("preset", "").partition("/")
+        if not slash or "experiment" in said or said.get("method", method) != method:
+            return words
+        of = {"preset": said["preset"], "method": method, "dataset": dataset}
+        if any(name not in self.options(group, self.installed) for group, name in of.items()):
+            return words
+        return words + [f"{group}={of[group]}" for group in ("method", "dataset") if group not in said]
 
     def tree(self, words: Sequence[str]) -> DictConfig:
         """What Hydra composes; entry points are searched only when a first attempt found no such option."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from tqdm import tqdm
 
 from runner.engine.progress import number
+from runner.idle import idle
 
 if TYPE_CHECKING:
     from runner.compose import Composed
@@ -86,6 +87,8 @@ def header(composed: Composed, context: Context, folder: Path) -> None:
     log.info(
         "%s on %s: %s", composed.choices["method"], composed.choices["dataset"], ", ".join(used + chosen)
     )
+    for sentence in idle(composed):
+        log.warning("%s", sentence)
     log.info("folder: %s", folder)
 
 

@@ -1,9 +1,9 @@
 """From a composed node to the frozen dataclass that describes it: names, types and ranges.
 
 A settings dataclass has no defaults: the YAML gives every value (what a person writes from nothing, such as a
-claim, may leave out fields with a default). A field's metadata may hold `help`, `min`,
-`max` (inclusive), `above` and `below` (exclusive). Types are int, float, bool, str, Literal, `T | None`,
-`tuple[T, ...]`, `dict[str, T]` and other such dataclasses.
+claim, may leave out fields with a default). A field's metadata may hold `help`, `min`, `max` (inclusive),
+`above` and `below` (exclusive), and `only` (see `runner/idle.py`). Types are int, float, bool, str, Literal,
+`T | None`, `tuple[T, ...]`, `dict[str, T]` and other such dataclasses.
 """
 
 from __future__ import annotations

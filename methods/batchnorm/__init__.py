@@ -5,7 +5,7 @@ from runner.api import MethodEntry
 
 OF_PARTS = (
     "accuracy", "accuracy_low", "accuracy_high", "error", "error_low", "error_high", "loss",
-    "accuracy_train_mode", "train_mode_gap",
+    "accuracy_train_mode", "train_mode_gap", "modes_differ",
 )  # fmt: skip
 PROBED = ("drift", "width_drift", "saturated", "ics_distance", "ics_cosine")
 
@@ -22,6 +22,7 @@ METHODS = (
             *(f"{part}/{name}" for part in ("validation", "test") for name in OF_PARTS),
             *(f"validation/{name}" for one in PROBED for name in (one, f"{one}_*")),
             "validation/running_error",
+            "validation/error_median_last5",
             "test/gap",
             "test/accuracy_on_train",
             "train/*",

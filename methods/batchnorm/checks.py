@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from methods.batchnorm.config import BatchNormConfig
@@ -22,12 +24,14 @@ def batch_of_one(config: BatchNormConfig, inputs: Inputs) -> Metrics:
 @torch.no_grad()
 def coupled(config: BatchNormConfig, inputs: Inputs) -> Metrics:
     """How far an image's output moves where the others of its batch are exchanged, in training and in
-    evaluation (section 3.4)."""
-    net = network(config, inputs.data.shape, len(inputs.data.classes))
-    image, *others = torch.randn(3, 8, *inputs.data.shape).unbind(0)
+    evaluation (section 3.4); one image with two different sets of seven others.
+
+    Dropout, which would move it, too, is left out."""
+    net = network(replace(config, dropout=0.0), inputs.data.shape, len(inputs.data.classes))
+    image, *others = torch.randn(15, *inputs.data.shape).split([1, 7, 7])
     found = {}
     for mode in ("train", "eval"):
         net.train(mode == "train")
-        outputs = [net(torch.cat((image[:1], other)))[0] for other in others]
+        outputs = [net(torch.cat((image, other)))[0] for other in others]
         found[f"check/moved_{mode}"] = (outputs[0] - outputs[1]).abs().max()
     return found

@@ -3,10 +3,14 @@ paper's explanation."""
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
+from matplotlib import colormaps
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
@@ -15,13 +19,16 @@ from datasets.types import ImageBatch, Images
 from methods.common.norm.recalibrate import batch_moments
 from runner.api import Inputs, Metrics, Picture
 
+NAMES = ("ics_distance", "ics_cosine")
+
 
 class GradientShift:
     """How far a layer's gradient turns because the layers before it were updated.
 
     For layer i, the gradient of the loss of one batch by its weights before the update, and again where the
     layers before it, and only they, have been updated. Reported are the distance of the two over the norm of
-    the first, and their cosine, as means over the looks.
+    the first, and their cosine, as means over the looks in which both gradients are not zero: in a residual
+    block whose last gain is still 0, they are, and have no direction.
 
     Arguments:
         every: steps between looks, each of which costs a pass for every layer.
@@ -35,7 +42,7 @@ class GradientShift:
     def begin(self, model: nn.Module, data: Images, inputs: Inputs) -> None:
         self.model = model
         self.layers = layers_of(model)
-        self.sums = torch.zeros(2, len(self.layers) - 1, dtype=torch.float64)
+        self.history = torch.full((inputs.steps // self.every, 2, len(self.layers) - 1), torch.nan).double()
         self.looks = 0
         self._old: dict[str, Tensor] | None = None
 
@@ -49,34 +56,52 @@ class GradientShift:
         if self._old is None:
             return {}
         new = {name: p.detach() for name, p in self.model.named_parameters()}
-        with batch_moments(self.model):
-            found = torch.tensor(
-                shifts(self.model, self.layers, self._old, new, batch), dtype=torch.float64
-            ).T
+        found = torch.tensor(shifts(self.model, self.layers, self._old, new, batch)).T
         self._old = None
-        self.sums += found
+        self.history[self.looks] = found
         self.looks += 1
-        return {"ics_distance": found[0].mean().item(), "ics_cosine": found[1].mean().item()}
+        means = dict(zip(NAMES, found.nanmean(1).tolist(), strict=True))
+        return {name: value for name, value in means.items() if math.isfinite(value)}
 
     def metrics(self) -> Metrics:
         """`ics_distance` and `ics_cosine`, over all layers but the first, and of each, counted from 2."""
-        if not self.looks:
-            return {}
-        means = self.sums / self.looks
         found: Metrics = {}
-        for name, row in zip(("ics_distance", "ics_cosine"), means, strict=True):
-            found[name] = row.mean().item()
+        for name, row in zip(NAMES, self.history[: self.looks].nanmean(0), strict=True):
+            found[name] = row.nanmean().item()
             found |= {f"{name}_{i + 2}": value for i, value in enumerate(row.tolist())}
-        return found
+        return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def figures(self) -> dict[str, Picture]:
-        return {}
+        """Distance and cosine over time, a line for each layer but the first; nothing before the first
+        look."""
+        if not self.looks:
+            return {}
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        steps = [(i + 1) * self.every for i in range(self.looks)]
+        colours = colormaps["viridis"](np.linspace(0, 0.9, len(self.layers) - 1))
+        for place, title in enumerate(("distance, over the first gradient's norm", "cosine")):
+            axes = figure.add_subplot(1, 2, place + 1)
+            for i, colour in enumerate(colours):
+                line = self.history[: self.looks, place, i]
+                axes.plot(steps, line, ".-", color=colour, linewidth=1, markersize=3, label=f"layer {i + 2}")
+            axes.set_title(title, fontsize=9, loc="left")
+            axes.set_xlabel("step", fontsize=8)
+            axes.tick_params(labelsize=7)
+            if place == 0:
+                axes.set_yscale("log")
+        shown = axes.get_legend_handles_labels()
+        few = [[entries[0], entries[-1]] if len(entries) > 6 else entries for entries in shown]
+        figure.legend(*few, fontsize=8, ncols=6, loc="outside upper right", frameon=False)
+        figure.suptitle("a layer's gradient before and after those below it are updated", fontsize=9, x=0.01,
+                        ha="left")  # fmt: skip
+        return {"gradient_shift": figure}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": self.sums, "looks": self.looks}
+        return {"history": self.history, "looks": self.looks}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.sums.copy_(state["sums"])
+        """Takes up where a training of the same length was."""
+        self.history.copy_(state["history"])
         self.looks = state["looks"]
 
 
@@ -98,7 +123,8 @@ def shifts(
     new: dict[str, Tensor],
     batch: ImageBatch,
 ) -> list[tuple[float, float]]:
-    """Distance over norm, and cosine, of each layer's gradients but the first one's."""
+    """Distance over norm, and cosine, of each layer's gradients but the first one's; NaN where a gradient is
+    zero."""
     found = []
     before = _gradients(model, old, [layer[0] for layer in layers], batch)
     mixed = dict(old)
@@ -106,8 +132,12 @@ def shifts(
         mixed |= {name: new[name] for name in previous}
         (moved,) = _gradients(model, mixed, [layer[0]], batch)
         still = before[layers.index(layer)]
-        distance = (moved - still).norm() / still.norm()
-        found.append((distance.item(), functional.cosine_similarity(moved, still, dim=0).item()))
+        size = still.norm()
+        if not (size > 0 and moved.norm() > 0):
+            found.append((math.nan, math.nan))
+            continue
+        cosine = functional.cosine_similarity(moved, still, dim=0, eps=0)
+        found.append((((moved - still).norm() / size).item(), cosine.item()))
     return found
 
 
@@ -115,8 +145,13 @@ def shifts(
 def _gradients(
     model: nn.Module, parameters: dict[str, Tensor], names: list[str], batch: ImageBatch
 ) -> list[Tensor]:
-    """Flat gradients of the mean loss by the parameters called `names`."""
+    """Flat gradients of the mean loss by the parameters called `names`, with the batch's moments.
+
+    The running ones, which batch renormalisation reads, are the same for each pass.
+    """
     leaves = {name: parameters[name].detach().requires_grad_() for name in names}
-    logits = functional_call(model, {**parameters, **leaves}, (batch.images,))
-    loss = functional.cross_entropy(logits.float(), batch.labels)
-    return [gradient.flatten() for gradient in torch.autograd.grad(loss, list(leaves.values()))]
+    with batch_moments(model):  # until the gradients are there, which read the running ones as they were
+        logits = functional_call(model, {**parameters, **leaves}, (batch.images,))
+        loss = functional.cross_entropy(logits.float(), batch.labels)
+        gradients = torch.autograd.grad(loss, list(leaves.values()))
+    return [gradient.flatten() for gradient in gradients]

@@ -4,7 +4,7 @@ from runner.api import MethodEntry
 
 OF_PARTS = (
     "accuracy", "accuracy_low", "accuracy_high", "error", "error_low", "error_high", "loss",
-    "accuracy_train_mode", "train_mode_gap",
+    "accuracy_train_mode", "train_mode_gap", "modes_differ",
 )  # fmt: skip
 
 METHODS = (
@@ -20,6 +20,7 @@ METHODS = (
         metrics=(
             *(f"{part}/{name}" for part in ("validation", "test") for name in OF_PARTS),
             *(f"validation/{name}" for one in ("drift", "width_drift") for name in (one, f"{one}_*")),
+            "validation/error_median_last5",
             "test/gap",
             "test/accuracy_on_train",
             *(f"{task}/*" for task in ("train", "check", "statistics", "channels")),

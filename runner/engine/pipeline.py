@@ -164,6 +164,7 @@ class Pipeline:
             checkpoint=context.checkpoint,
             share=partial(context.feed.share, Stream(context.seed, stage.name, "look")),
             total=context.team.total,
+            parts=context.trainer.accumulate * context.team.size,
         )
 
     def _artifacts(self, stage: Stage) -> dict[str, Artifact]:

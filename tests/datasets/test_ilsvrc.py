@@ -56,10 +56,22 @@ def test_evaluation_and_labels_are_torchvisions(
     assert (len(data.train), len(data.validation), len(data.test)) == (10, 2, 12)
     theirs = ImageFolder(str(home / "val"), Compose([Resize(10), CenterCrop(8)]))
     images, labels = everything(data.test)
-    for (image, label), our_image, our_label in zip(theirs, images, labels, strict=True):
+    for number, our_image, our_label in zip(data.test.store.numbers, images, labels, strict=True):
+        image, label = theirs[number]
         assert label == our_label
         np.testing.assert_array_equal(np.asarray(image).transpose(2, 0, 1), our_image.numpy())
     assert not data.in_memory
+
+
+def test_the_classes_of_each_part_are_mixed(home: Path, load: Any, everything: Callable[[Any], Any]) -> None:
+    """The files lie class by class, but the first images of a part are of all classes."""
+    data = load("imagenet", **SMALL)
+    for part in (data.train, data.test):
+        labels = everything(part).labels.tolist()
+        assert labels != sorted(labels)
+        assert sorted(part.store.numbers) == sorted(set(part.store.numbers.tolist()))
+    assert len(set(everything(load("imagenet", **SMALL, limit=6).test).labels.tolist())) > 1
+    assert everything(load("imagenet", **SMALL).test).labels.tolist() == labels
 
 
 def test_a_training_crop_is_torchvisions_of_the_same_box(

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from runner.compose import Composer
 from runner.registry import CONF, Registry
 from runner.settings import RootSettings
 
-ALLOWED = {"help", "min", "above", "max", "below"}
+ALLOWED = {"help", "min", "above", "max", "below", "only"}
 
 
 def files(group: str) -> list[str]:
@@ -88,6 +89,8 @@ def test_settings_are_frozen_explained_and_without_values(cls: type) -> None:
         assert item.default is dataclasses.MISSING, f"{item.name} repeats a value of the YAML"
         assert item.metadata.get("help"), f"{item.name} is not explained"
         assert set(item.metadata) <= ALLOWED
+        for other, values in item.metadata.get("only", {}).items():
+            assert set(values) < set(get_args(get_type_hints(cls)[other])), f"{item.name} depends on {other}"
 
 
 def lines_without_comment(path: Path) -> list[str]:

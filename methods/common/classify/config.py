@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+BATCH = ("batch", "renorm")
+"""Normalisations that keep running moments."""
+
 
 @dataclass(frozen=True)
 class ClassifierConfig:
@@ -15,34 +18,84 @@ class ClassifierConfig:
     """
 
     network: Literal["mlp", "resnet", "vgg16", "inception"] = field(metadata={"help": "family of networks"})
-    hidden: tuple[int, ...] = field(metadata={"help": "units of the hidden layers of network=mlp", "min": 1})
-    depth: int = field(metadata={"help": "layers of network=resnet: 6 n + 2, or 50 or 101", "min": 8})
+    hidden: tuple[int, ...] = field(
+        metadata={
+            "only": {"network": ("mlp",)},
+            "help": "units of the hidden layers of network=mlp",
+            "min": 1,
+        }
+    )
+    depth: int = field(
+        metadata={
+            "only": {"network": ("resnet",)},
+            "help": "layers of network=resnet: 6 n + 2, or 50 or 101",
+            "min": 8,
+        }
+    )
     width: int = field(
-        metadata={"help": "channels of the first stage of network=resnet", "min": 1, "max": 4096}
+        metadata={
+            "only": {"network": ("resnet",)},
+            "help": "channels of the first stage of network=resnet",
+            "min": 1,
+            "max": 4096,
+        }
     )
     activation: Literal["relu", "sigmoid"] = field(
-        metadata={"help": "nonlinearity of network=mlp and inception"}
+        metadata={
+            "only": {"network": ("mlp", "inception")},
+            "help": "nonlinearity of network=mlp and inception",
+        }
     )
-    dropout: float = field(metadata={"help": "dropout, where the network has it", "min": 0, "below": 1})
+    dropout: float = field(
+        metadata={
+            "only": {"network": ("mlp", "vgg16", "inception")},
+            "help": "dropout, where the network has it",
+            "min": 0,
+            "below": 1,
+        }
+    )
 
     norm: Literal["none", "batch", "group", "layer", "instance", "renorm"] = field(
         metadata={"help": "normalisation of every layer but the last"}
     )
-    groups: int | None = field(metadata={"help": "groups of norm=group; null = by the channels", "min": 1})
+    groups: int | None = field(
+        metadata={
+            "only": {"norm": ("group",)},
+            "help": "groups of norm=group; null = by the channels",
+            "min": 1,
+        }
+    )
     grouping: Literal["neighbours", "random"] = field(
-        metadata={"help": "which channels make a group of norm=group"}
+        metadata={"only": {"norm": ("group",)}, "help": "which channels make a group of norm=group"}
     )
-    norm_impl: Literal["reference", "fused"] = field(metadata={"help": "our own layers, or torch's kernels"})
+    norm_impl: Literal["reference", "fused"] = field(
+        metadata={
+            "only": {"norm": ("batch", "group", "layer", "instance")},
+            "help": "our own layers, or torch's kernels",
+        }
+    )
     norm_momentum: float | None = field(
-        metadata={"help": "weight of a batch in running moments; null = mean of all", "min": 0, "max": 1}
+        metadata={
+            "only": {"norm": BATCH},
+            "help": "weight of a batch in running moments; null = mean of all",
+            "min": 0,
+            "max": 1,
+        }
     )
-    zero_gamma: bool = field(metadata={"help": "whether the last gain of each residual block begins at 0"})
+    zero_gamma: bool = field(
+        metadata={
+            "only": {"network": ("resnet",)},
+            "help": "whether the last gain of each residual block begins at 0",
+        }
+    )
 
     input: Literal["standard", "binary"] = field(
         metadata={"help": "pixels less their mean over their deviation, or 0 and 1"}
     )
     init: Literal["he", "gaussian"] = field(metadata={"help": "initial weights"})
-    init_std: float = field(metadata={"help": "deviation of init=gaussian", "above": 0})
+    init_std: float = field(
+        metadata={"only": {"init": ("gaussian",)}, "help": "deviation of init=gaussian", "above": 0}
+    )
 
     lr: float = field(metadata={"help": "learning rate of SGD", "above": 0})
     lr_batch: int | None = field(
@@ -55,13 +108,23 @@ class ClassifierConfig:
     )
     schedule: Literal["constant", "cosine", "step"] = field(metadata={"help": "course of the learning rate"})
     milestones: tuple[float, ...] = field(
-        metadata={"help": "parts of the training after which schedule=step divides the rate", "above": 0}
+        metadata={
+            "only": {"schedule": ("step",)},
+            "help": "parts of the training after which schedule=step divides the rate",
+            "above": 0,
+        }
     )
-    decay: float = field(metadata={"help": "factor of schedule=step", "above": 0, "max": 1})
+    decay: float = field(
+        metadata={"only": {"schedule": ("step",)}, "help": "factor of schedule=step", "above": 0, "max": 1}
+    )
     warmup: int = field(metadata={"help": "steps of linear warm-up of the learning rate", "min": 0})
 
     recalibrate_batches: int = field(
-        metadata={"help": "training batches whose moments replace the running ones at evaluation", "min": 0}
+        metadata={
+            "only": {"norm": BATCH},
+            "help": "training batches whose moments replace the running ones at evaluation",
+            "min": 0,
+        }
     )
 
     def __post_init__(self) -> None:

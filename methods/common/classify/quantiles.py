@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from datasets.types import ImageBatch, Images
 from methods.common.classify.listen import preactivations
+from methods.common.classify.some import Some
 from methods.common.norm.recalibrate import batch_moments
 from runner.api import Inputs, Metrics, Picture
 
@@ -36,8 +37,8 @@ class Quantiles:
 
     def begin(self, model: nn.Module, data: Images, inputs: Inputs) -> None:
         self.model = model
-        count = min(IMAGES, len(data.validation))
-        self.images = data.validation.plain.batch(torch.arange(count)).images.to(inputs.device)
+        some = Some(data.validation.plain, IMAGES)
+        self.images = some.batch(torch.arange(len(some))).images.to(inputs.device)
         first = self._look()
         self.layers = list(first)
         self.history = torch.full((inputs.steps // self.every + 1, len(first), len(self.levels)), torch.nan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.common.norm.moments import moments, scaled, wide
+from methods.common.norm.moments import moments, refuse_mixed, scaled, wide
 
 
 class BatchNorm(nn.Module):
@@ -21,6 +21,7 @@ class BatchNorm(nn.Module):
         eps: added to the variance before its square root is taken.
         momentum: weight of a new batch in the running moments; None for the average of all batches.
         affine: whether there is a learned gain (1 at first) and offset (0) for each channel.
+        track_running_stats: whether there are running moments; without, evaluation uses the batch's, too.
 
     The state has torch.nn's names, shapes and meaning.
     """
@@ -28,38 +29,52 @@ class BatchNorm(nn.Module):
     ndims: tuple[int, ...]
 
     def __init__(
-        self, channels: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True
+        self,
+        channels: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
     ) -> None:
         super().__init__()
         self.channels, self.eps, self.momentum = channels, eps, momentum
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.track_running_stats = track_running_stats
         self.running_mean: Tensor
         self.running_var: Tensor
         self.num_batches_tracked: Tensor
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        running = (torch.zeros(channels), torch.ones(channels), torch.tensor(0))
+        for name, start in zip(("running_mean", "running_var", "num_batches_tracked"), running, strict=True):
+            self.register_buffer(name, start if track_running_stats else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, ...]` to the same shape and type.
 
-        Raises ValueError for another number of dimensions or channels, and in training mode for one value a
-        channel, whose variance is nothing. A batch without values is returned as it is.
+        Raises ValueError for another number of dimensions or channels, another type of numbers, and where the
+        batch's moments are used for one value a channel, whose variance is nothing. A batch without values is
+        returned as it is.
         """
         self._refuse(x)
-        if not self.training:
+        if not self._own_moments:
             mean, var = (
                 one.view(1, -1, *[1] * (x.ndim - 2)) for one in (self.running_mean, self.running_var)
             )
             return self._affine((wide(x) - mean) / (var + self.eps).sqrt(), x)
-        self.num_batches_tracked += 1
+        if self.track_running_stats:
+            self.num_batches_tracked += 1
         if x.numel() == 0:
             return self._affine(wide(x), x)
         mean, var = moments(wide(x), (0, *range(2, x.ndim)))
         normalised = self._normalised(wide(x), mean, var)
-        self._track(mean.detach().flatten(), var.detach().flatten(), x.numel() // self.channels)
+        if self.track_running_stats:
+            self._track(mean.detach().flatten(), var.detach().flatten(), x.numel() // self.channels)
         return self._affine(normalised, x)
+
+    @property
+    def _own_moments(self) -> bool:
+        """Whether a batch is normalised by its own moments."""
+        return self.training or not self.track_running_stats
 
     def _normalised(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         return (x - mean) / (var + self.eps).sqrt()
@@ -81,8 +96,9 @@ class BatchNorm(nn.Module):
             raise ValueError(f"{type(self).__name__} takes {wanted} dimensions, not {shape}")
         if shape[1] != self.channels:
             raise ValueError(f"{type(self).__name__} has {self.channels} channels, not those of {shape}")
-        if self.training and x.numel() == self.channels:
+        if self._own_moments and x.numel() == self.channels:
             raise ValueError(f"{shape} has one value a channel; batch statistics need two or more")
+        refuse_mixed(x, self.running_mean if self.weight is None else self.weight)
 
     def extra_repr(self) -> str:
         return f"{self.channels}, eps={self.eps}, momentum={self.momentum}, affine={self.weight is not None}"
@@ -126,6 +142,8 @@ class BatchRenorm(BatchNorm):
         self, channels: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
         r_max: float = 1.5, d_max: float = 0.5,
     ) -> None:  # fmt: skip
+        if r_max < 1 or d_max < 0:
+            raise ValueError(f"r_max must be at least 1 and d_max at least 0, not {r_max} and {d_max}")
         super().__init__(channels, eps, momentum, affine)
         self.r_max, self.d_max = r_max, d_max
 

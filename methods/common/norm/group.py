@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from methods.common.norm.moments import moments, scaled, wide
+from methods.common.norm.moments import moments, refuse_mixed, scaled, wide
 
 
 class GroupNorm(nn.Module):
@@ -35,22 +37,25 @@ class GroupNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, ...]` to the same shape and type.
 
-        Raises ValueError for another number of channels, and where a group has one value. A batch without
-        images is returned as it is.
+        Raises ValueError for another number of channels, another type of numbers, and where a group of an
+        image has no value or one. A batch without images is returned as it is.
         """
         shape = tuple(x.shape)
         if x.ndim < 2 or shape[1] != self.channels:
             raise ValueError(f"{type(self).__name__} has {self.channels} channels, not those of {shape}")
-        if shape[0] and x[0].numel() == self.groups:
-            raise ValueError(f"{shape} has one value in each of {self.groups} groups; it takes two or more")
+        values = math.prod(shape[1:]) // self.groups
+        if values == 0 or (values == 1 and shape[0]):
+            many = "one value" if values else "no value"
+            raise ValueError(f"{shape} has {many} in each of {self.groups} groups; it takes two or more")
+        refuse_mixed(x, self.weight)
         if x.numel() == 0:
             return scaled(wide(x), self.weight, self.bias).to(x.dtype)
         return scaled(self._normalised(wide(x)), self.weight, self.bias).to(x.dtype)
 
     def _normalised(self, x: Tensor) -> Tensor:
-        grouped = x.reshape(len(x), self.groups, -1)
-        mean, var = moments(grouped, (2,))
-        return ((grouped - mean) / (var + self.eps).sqrt()).view(x.shape)
+        grouped = x.unflatten(1, (self.groups, self.channels // self.groups))
+        mean, var = moments(grouped, tuple(range(2, grouped.ndim)))
+        return ((grouped - mean) / (var + self.eps).sqrt()).flatten(1, 2)
 
     def extra_repr(self) -> str:
         return f"{self.groups}, {self.channels}, eps={self.eps}, affine={self.weight is not None}"
@@ -75,13 +80,15 @@ class InstanceNorm(GroupNorm):
 class ScatteredGroupNorm(GroupNorm):
     """Group normalisation whose groups are random channels instead of neighbours, drawn when it is made.
 
-    Its state also has the order of the channels, int64 `[C]`.
+    What is drawn after it, such as weights, is what it would be without. Its state also has the order of the
+    channels, int64 `[C]`.
     """
 
     def __init__(self, groups: int, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(groups, channels, eps, affine)
         self.order: Tensor
-        self.register_buffer("order", torch.randperm(channels))
+        with torch.random.fork_rng(devices=[]):
+            self.register_buffer("order", torch.randperm(channels))
 
     def _normalised(self, x: Tensor) -> Tensor:
         return super()._normalised(x[:, self.order])[:, self.order.argsort()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 
@@ -39,6 +39,12 @@ class Norm:
     dims: int = 2
     eps: float = 1e-5
     scattered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"there is no normalisation {self.kind!r}, only {', '.join(get_args(Kind))}")
+        if self.groups is not None and self.groups < 1:
+            raise ValueError(f"groups must be 1 or more, not {self.groups}")
 
     @property
     def centres(self) -> bool:

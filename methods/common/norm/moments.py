@@ -11,6 +11,13 @@ def wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
+def refuse_mixed(x: Tensor, own: Tensor | None) -> None:
+    """Raises ValueError unless a layer's own numbers are of the type of `x`, or of the one it is computed
+    in."""
+    if own is not None and own.dtype not in (x.dtype, torch.float32 if x.dtype.itemsize < 4 else x.dtype):
+        raise ValueError(f"{x.dtype} cannot go into a layer of {own.dtype}")
+
+
 def moments(x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Mean and biased variance over `dims`, which are kept with length 1.
 

@@ -16,7 +16,7 @@ TRACKING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm)
 
 def tracking(model: nn.Module) -> list[Any]:
     """The layers of a model that keep running moments."""
-    return [module for module in model.modules() if isinstance(module, TRACKING)]
+    return [m for m in model.modules() if isinstance(m, TRACKING) and m.track_running_stats]
 
 
 @contextmanager

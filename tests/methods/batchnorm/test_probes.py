@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -69,6 +71,45 @@ def test_the_shift_is_measured_when_due_and_changes_nothing() -> None:
     assert other.metrics() == {}
     other.load_state_dict(probe.state_dict())
     assert other.metrics() == probe.metrics()
+
+
+def test_layers_without_a_gradient_are_left_out() -> None:
+    """A residual block whose last gain is 0 passes no gradient to its convolutions, at the first look."""
+    probe = GradientShift(1)
+    made = built(probe, network="resnet", norm="batch", zero_gamma=True, lr=0.05)
+    first, _ = train(made, 2)
+    assert 0 < first["ics_cosine"] <= 1
+    found = probe.metrics()
+    assert all(math.isfinite(value) for value in found.values())
+    assert sum(name.startswith("ics_cosine_") for name in found) == len(layers_of(made.classifier)) - 1
+    blocked = probe.history[0, 1].isnan()
+    assert 0 < blocked.sum() < len(blocked)
+    assert not probe.history[1].isnan().any()
+    assert probe.figures()["gradient_shift"].axes
+
+
+@pytest.mark.parametrize("norm", ["batch", "renorm"])
+def test_all_gradients_see_the_same_running_moments(norm: str) -> None:
+    """Without an update no layer's gradient turns, although each pass would move the running moments."""
+    made = built(norm=norm, norm_momentum=0.5)
+    train(made, 3)
+    made.classifier.train()
+    same = {name: p.detach() for name, p in made.classifier.named_parameters()}
+    batch = made.batch(made.sample(3))
+    for distance, cosine in shifts(made.classifier, layers_of(made.classifier), same, same, batch):
+        assert distance == pytest.approx(0, abs=1e-6)
+        assert cosine == pytest.approx(1)
+
+
+def test_saturation_is_drawn() -> None:
+    probe = Layers()
+    built(probe, hidden=(6, 5, 4))
+    figure = probe.figures()["saturation"]
+    shown = [axes.get_title(loc="left") for axes in figure.axes]
+    shares = [probe.metrics()[f"saturated_{i}"] for i in (1, 2, 3)]
+    assert shown == [f"layer {i + 1}: {100 * s:.0f} % in the flat parts" for i, s in enumerate(shares)]
+    built(relu := Layers(), activation="relu")
+    assert relu.figures() == {}
 
 
 def test_saturation_by_hand() -> None:

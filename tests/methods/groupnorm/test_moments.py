@@ -49,7 +49,8 @@ def test_independent_images_scatter_with_the_square_root_of_their_number() -> No
         mean, variance = scatter(found, size)
         assert mean == pytest.approx(1 / math.sqrt(size), rel=0.03)
         assert variance == pytest.approx(math.sqrt(2 / size), rel=0.05)
-    metrics, errors = statistics({"a": found, "b": found})
+    metrics, sizes, errors = statistics({"a": found, "b": found})
+    assert tuple(sizes) == SIZES
     assert errors.shape == (2, len(SIZES), 2)
     assert metrics["statistics/mean_slope"] == pytest.approx(-0.5, abs=0.02)
     assert metrics["statistics/variance_slope"] == pytest.approx(-0.5, abs=0.05)

@@ -37,7 +37,20 @@ def test_a_trained_network_is_looked_at(norm: str, tmp_path: Path) -> None:
     for task, names in (("statistics", "mean_slope"), ("channels", "mean_spread")):
         found = metrics(done(tmp_path / task, f"task={task}", f"checkpoint={place}"))
         assert f"{task}/{names}" in found
-    assert (next((tmp_path / "statistics").glob("*/*")) / "figures" / "statistics.png").is_file()
+        assert (next((tmp_path / task).glob("*/*")) / "figures" / f"{task}.png").is_file()
+
+
+def test_few_images_give_fewer_sizes_and_too_few_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = done(tmp_path / "run", "method=groupnorm", "dataset.batch_size=4", *SMALL)
+    words = ["task=statistics", f"checkpoint={place}"]
+    found = metrics(done(tmp_path / "some", *words, "dataset.limit=20"))
+    assert {name for name in found if "mean_error" in name} == {
+        f"statistics/mean_error_{size}" for size in (2, 4, 8)
+    }
+    assert cli.main([*words, "dataset.limit=7", f"outputs={tmp_path / 'few'}"]) == 2
+    assert "takes 8 training images or more, not 7" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["batchnorm", "groupnorm"])
@@ -57,7 +70,12 @@ def test_what_is_reported_is_what_the_entry_says(name: str, tmp_path: Path) -> N
         (["method=batchnorm", "method.norm=group", "task=check/batch_of_one"], {"check/refuses_one": 0}),
         (["method=batchnorm", "task=check/coupled"], {"check/moved_eval": 0}),
         (["method=batchnorm", "method.norm=layer", "task=check/coupled"], {"check/moved_train": 0}),
+        (
+            ["method=batchnorm", "method.norm=none", "method.dropout=0.5", "task=check/coupled"],
+            {"check/moved_train": 0},
+        ),
         (["method=groupnorm", "task=check/one_function"], {"check/mode_difference": 0}),
+        (["method=groupnorm", "method.network=mlp", "task=check/one_function"], {"check/mode_difference": 0}),
     ],
 )
 def test_checks(words: list[str], wanted: dict[str, float], tmp_path: Path) -> None:
@@ -78,6 +96,8 @@ def test_batch_norm_is_seen_where_group_norm_is_not(tmp_path: Path) -> None:
         (["method.norm=group", "method.groups=3"], "100 channels do not divide into 3 groups"),
         (["method.network=resnet", "method.depth=9"], "no ResNet of depth 9"),
         (["method.norm=instance"], "needs positions"),
+        (["dataset.batch_size=2", "trainer.accumulate=2"], "takes no batches of 1 images of (1, 8, 8)"),
+        (["dataset.classes=[3]"], "two classes or more; digits has only '3'"),
         (["dataset.batch_size=1"], "takes no batches of 1 images of (1, 8, 8)"),
         (["method.milestones=[0.6,0.3]"], "ascending order"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -56,14 +57,31 @@ CPU = torch.device("cpu")
 
 
 def built(
-    *probes: Probe, data: Images | None = None, batch_size: int = 8, steps: int = 40, **changes: Any
+    *probes: Probe,
+    data: Images | None = None,
+    batch_size: int = 8,
+    steps: int = 40,
+    parts: int = 1,
+    checkpoint: Path | None = None,
+    **changes: Any,
 ) -> ClassifyStage:
     """A stage that is ready to train."""
     feed, stream = Feed(CPU, 0), Stream(0, "classify", "look")
     looks = {"batches": partial(feed.batches, stream), "share": partial(feed.share, stream)}
     made = ClassifyStage(config(**changes), probes)
     torch.manual_seed(0)
-    made.build(Inputs(data=data or images(), device=CPU, steps=steps, batch_size=batch_size, seed=0, **looks))
+    made.build(
+        Inputs(
+            data=data or images(),
+            device=CPU,
+            steps=steps,
+            batch_size=batch_size,
+            seed=0,
+            parts=parts,
+            checkpoint=checkpoint,
+            **looks,
+        )
+    )
     return made
 
 

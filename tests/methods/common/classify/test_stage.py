@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
+from methods.common.classify.some import Some
 from methods.common.classify.stage import ClassifyStage
 from tests.methods.common.classify.settings import built, evaluate, images, train
 
@@ -45,18 +47,45 @@ def test_the_gap_is_training_less_test() -> None:
     assert found["test/gap"] == pytest.approx(own - found["test/accuracy"])
 
 
-def test_train_mode_takes_each_batch_by_its_own_moments() -> None:
-    made = built(data=images(61), lr=0.5)
+def both_modes(made: ClassifyStage, size: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Labels, classes with the moments of each batch of `size`, and classes with the running ones."""
+    images, labels = Some(made.data.test, count).batch(torch.arange(count))
+    before = {name: buffer.clone() for name, buffer in made.classifier.named_buffers()}
+    with torch.no_grad():
+        made.classifier.train()
+        train = torch.cat([made.classifier(part).argmax(1) for part in images.split(size)])
+        made.classifier.load_state_dict(before, strict=False)
+        running = made.classifier.eval()(images).argmax(1)
+    return labels, train, running
+
+
+@pytest.mark.parametrize(("parts", "size"), [(1, 8), (4, 2)])
+def test_train_mode_takes_each_batch_by_its_own_moments(parts: int, size: int) -> None:
+    """Of a batch that is divided into parts, each part has its own."""
+    made = built(data=images(61), lr=0.5, parts=parts)
     train(made, 30)
     found = evaluate(made)
-    before = {name: buffer.clone() for name, buffer in made.classifier.named_buffers()}
-    labels = made.data.test.labels[:56]  # seven whole batches
-    own = (logits(made, "test", 8, train_mode=True)[:56].argmax(1) == labels).double().mean().item()
-    made.classifier.load_state_dict(before, strict=False)
-    running = (logits(made, "test", 8)[:56].argmax(1) == labels).double().mean().item()
-    assert found["test/accuracy_train_mode"] == pytest.approx(own)
-    assert found["test/train_mode_gap"] == pytest.approx(own - running)
+    labels, train_mode, running = both_modes(made, size, 61 // size * size)
+    right = [(classes == labels).double().mean().item() for classes in (train_mode, running)]
+    assert found["test/accuracy_train_mode"] == pytest.approx(right[0])
+    assert found["test/train_mode_gap"] == pytest.approx(right[0] - right[1])
+    assert found["test/modes_differ"] == pytest.approx((train_mode != running).double().mean().item())
+    assert found["test/modes_differ"] > 0
     assert "test/train_mode_gap" not in evaluate(built(norm="group"))
+
+
+def test_both_modes_are_measured_in_large_batches_and_not_in_too_large_ones() -> None:
+    assert "test/train_mode_gap" in evaluate(built(data=images(1100), batch_size=1050))
+    assert "test/train_mode_gap" not in evaluate(built(data=images(64), batch_size=65))
+
+
+def test_the_running_mode_is_the_recalibrated_one() -> None:
+    """Moving averages that never move leave a network that says nothing; its recalibrated self does."""
+    made = built(data=images(64), recalibrate_batches=8, norm_momentum=0.0)
+    train(made, 40)
+    found = evaluate(made)
+    running = found["test/accuracy_train_mode"] - found["test/train_mode_gap"]
+    assert running == pytest.approx(found["test/accuracy"])
 
 
 def test_looking_changes_nothing() -> None:
@@ -124,7 +153,9 @@ def test_the_rate_goes_with_the_batch() -> None:
 @pytest.mark.parametrize(
     ("changes", "size", "said"),
     [
-        ({"norm": "batch"}, 1, r"no batches of 1 images of \(1, 8, 8\): .*1, 12"),
+        ({"norm": "batch"}, 1, r"no batches of 1 images of \(1, 8, 8\): \(1, 12\) has one value a channel"),
+        ({"norm": "batch", "parts": 4}, 4, r"no batches of 1 images"),
+        ({"norm": "group", "groups": 12, "hidden": (12,)}, 8, "one value in each of 12 groups"),
         ({"norm": "batch", "norm_impl": "reference"}, 1, "one value a channel"),
         ({"network": "resnet", "norm": "group", "groups": 3}, 8, "divide"),
         ({"network": "inception"}, 1, "no batches of 1 images"),
@@ -135,6 +166,21 @@ def test_what_does_not_go_together_is_refused_when_it_is_built(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         built(batch_size=size, **changes)
+
+
+def test_a_single_class_is_refused() -> None:
+    data = images()
+    object.__setattr__(data, "classes", ("image",))
+    with pytest.raises(ValueError, match="two classes or more; few has only 'image'"):
+        built(data=data)
+
+
+def test_a_finished_network_is_evaluated_at_any_batch_size(tmp_path: Path) -> None:
+    found = evaluate(built(batch_size=1, checkpoint=tmp_path))
+    assert "test/accuracy" in found
+    assert "test/train_mode_gap" not in found
+    with pytest.raises(ValueError, match="one value a channel"):
+        built(batch_size=1, checkpoint=tmp_path, recalibrate_batches=2)
 
 
 def test_the_layer_that_overflows_is_named() -> None:

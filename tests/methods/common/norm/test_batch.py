@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.common.norm.batch import BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm
+from methods.common.norm.group import GroupNorm
 from methods.common.norm.recalibrate import recalibrated
 from tests.methods.common.norm.layers import draw
 
@@ -154,3 +155,37 @@ def test_recalibrating_averages_means_and_unbiased_variances(kind: type[nn.Modul
     assert model.training
     assert model.first.momentum == 0.1
     assert all(torch.equal(value, old[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_without_running_moments_evaluation_uses_the_batchs(training: bool) -> None:
+    x = draw((4, 6, 3, 5))
+    ours, theirs = (
+        kind(6, track_running_stats=False).double().train(training) for kind in (BatchNorm2d, nn.BatchNorm2d)
+    )
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert (ours(x) - theirs(x)).abs().max() < 1e-10
+    with recalibrated(ours, [x]):
+        pass
+    if not training:
+        with pytest.raises(ValueError, match="one value a channel"):
+            BatchNorm1d(6, track_running_stats=False).eval()(torch.zeros(1, 6))
+
+
+@pytest.mark.parametrize("layer", [BatchNorm2d(6), GroupNorm(2, 6)])
+def test_numbers_of_another_type_are_refused_as_torch_does(layer: nn.Module) -> None:
+    x = draw((4, 6, 3, 5))
+    theirs = nn.BatchNorm2d(6) if isinstance(layer, BatchNorm2d) else nn.GroupNorm(2, 6)
+    for own, given in ((torch.float64, torch.float32), (torch.float32, torch.float64)):
+        with pytest.raises(ValueError, match=f"{given} cannot go into a layer of {own}"):
+            layer.to(own)(x.to(given))
+        with pytest.raises(RuntimeError):
+            theirs.to(own)(x.to(given))
+    assert layer.float()(x.bfloat16()).dtype == torch.bfloat16
+    assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
+
+
+def test_bounds_of_renormalisation_are_checked() -> None:
+    for bad in ({"r_max": 0.9}, {"d_max": -0.1}):
+        with pytest.raises(ValueError, match="r_max must be at least 1"):
+            BatchRenorm(3, **bad)

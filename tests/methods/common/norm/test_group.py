@@ -50,6 +50,28 @@ def test_one_value_a_group_is_refused(images: int) -> None:
         GroupNorm(2, 4)(torch.zeros(2, 6, 3, 3))
 
 
+def test_no_values_are_refused_as_torch_does() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 8, 0\) has no value in each of 4 groups"):
+        GroupNorm(4, 8)(torch.zeros(2, 8, 0))
+    with pytest.raises(RuntimeError):
+        nn.GroupNorm(4, 8)(torch.zeros(2, 8, 0))
+    assert GroupNorm(4, 4)(torch.zeros(0, 4, 1, 1)).shape == nn.GroupNorm(4, 4)(torch.zeros(0, 4, 1, 1)).shape
+
+
+def test_channels_last_stays() -> None:
+    x = X.to(memory_format=torch.channels_last)
+    assert GroupNorm(2, 6).double()(x).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_random_groups_leave_all_else_that_is_drawn_as_it_is() -> None:
+    drawn = []
+    for kind in (GroupNorm, ScatteredGroupNorm):
+        torch.manual_seed(3)
+        kind(2, 6)
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
+
+
 def test_scattered_groups_are_those_of_channels_put_in_order() -> None:
     layer, plain = ScatteredGroupNorm(2, 6).double(), GroupNorm(2, 6).double()
     with torch.no_grad():

@@ -39,3 +39,11 @@ def test_dimensions_and_settings_reach_the_layer() -> None:
     for implementation in ("reference", "fused"):
         with pytest.raises(ValueError, match="8 channels do not divide into 3 groups"):
             Norm("group", groups=3, impl=implementation)(8)  # type: ignore[arg-type]
+
+
+def test_what_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="no normalisation 'bn', only none, batch"):
+        Norm("bn")  # type: ignore[arg-type]
+    for groups in (0, -2):
+        with pytest.raises(ValueError, match=f"1 or more, not {groups}"):
+            Norm("group", groups=groups)
