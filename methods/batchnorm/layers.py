@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from datasets.types import ImageBatch, Images
 from methods.common.classify.listen import received
-from methods.common.classify.some import Some
+from methods.common.classify.some import looked_at
 from methods.common.norm.recalibrate import batch_moments, tracking
 from runner.api import Inputs, Metrics, Picture
 
-IMAGES = 512
 FLAT = 0.05
 """Slope s (1 - s) of the sigmoid below which it is called saturated; its greatest is 0.25."""
 
@@ -28,8 +27,7 @@ class Layers:
 
     def begin(self, model: nn.Module, data: Images, inputs: Inputs) -> None:
         self.model = model
-        some = Some(data.validation.plain, IMAGES)
-        self.images = some.batch(torch.arange(len(some))).images.to(inputs.device)
+        self.images = looked_at(data, inputs.device)
 
     def before(self, step: int, batch: ImageBatch) -> None:
         """Nothing."""

@@ -12,12 +12,9 @@ from torch import Tensor, nn
 
 from datasets.types import ImageBatch, Images
 from methods.common.classify.listen import preactivations
-from methods.common.classify.some import Some
+from methods.common.classify.some import looked_at
 from methods.common.norm.recalibrate import batch_moments
 from runner.api import Inputs, Metrics, Picture
-
-IMAGES = 512
-"""Validation images that are looked at, always the same."""
 
 
 class Quantiles:
@@ -37,8 +34,7 @@ class Quantiles:
 
     def begin(self, model: nn.Module, data: Images, inputs: Inputs) -> None:
         self.model = model
-        some = Some(data.validation.plain, IMAGES)
-        self.images = some.batch(torch.arange(len(some))).images.to(inputs.device)
+        self.images = looked_at(data, inputs.device)
         first = self._look()
         self.layers = list(first)
         self.history = torch.full((inputs.steps // self.every + 1, len(first), len(self.levels)), torch.nan)

@@ -73,9 +73,10 @@ class Score:
                 loss += functional.cross_entropy(logits.float(), batch.labels, reduction="sum").item()
         totals, count = self.inputs.total({"right": right, "loss": loss}), len(part)
         low, high = wilson(totals["right"], count)
+        low_error, high_error = wilson(count - totals["right"], count)
         return {
             "accuracy": totals["right"] / count, "accuracy_low": low, "accuracy_high": high,
-            "error": 1 - totals["right"] / count, "error_low": 1 - high, "error_high": 1 - low,
+            "error": 1 - totals["right"] / count, "error_low": low_error, "error_high": high_error,
             "loss": totals["loss"] / count,
         }  # fmt: skip
 

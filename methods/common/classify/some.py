@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from datasets.types import ImageBatch, ImageSplit
+from datasets.types import ImageBatch, Images, ImageSplit
+
+LOOKED_AT = 512
+"""Validation images on which layers are looked at."""
 
 
 class Some(ImageSplit):
@@ -27,3 +30,12 @@ class Some(ImageSplit):
 
     def batch(self, indices: Tensor) -> ImageBatch:
         return self.split.batch(self.places[indices])
+
+
+def looked_at(data: Images, device: torch.device) -> Tensor:
+    """The validation images on which layers are looked at, always the same; raises ValueError for one alone,
+    which has no batch's moments."""
+    some = Some(data.validation.plain, LOOKED_AT)
+    if len(some) < 2:
+        raise ValueError("the validation part has one image, and layers are looked at on two or more")
+    return some.batch(torch.arange(len(some))).images.to(device)

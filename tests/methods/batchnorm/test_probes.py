@@ -11,7 +11,7 @@ from torch import nn
 from datasets.types import ImageBatch
 from methods.batchnorm.covariate import GradientShift, layers_of, shifts
 from methods.batchnorm.layers import Layers, running_error, saturation
-from tests.methods.common.classify.settings import built, train
+from tests.methods.common.classify.settings import built, images, train
 
 
 class Two(nn.Module):
@@ -129,6 +129,13 @@ def test_the_running_moments_error_by_hand() -> None:
         1.5
     )
     assert running_error(nn.ReLU(), torch.zeros(2)) == {}
+
+
+def test_a_single_image_to_look_at_is_refused() -> None:
+    data = images(64)
+    object.__setattr__(data, "validation", images(1).validation)
+    with pytest.raises(ValueError, match="the validation part has one image"):
+        built(Layers(), data=data)
 
 
 def test_layers_are_measured_without_a_change() -> None:
