@@ -62,7 +62,7 @@ class Updater:
         _forget(parameters)
         parts, shared = self.team.parts(batch, self.accumulate), self.team.wrapped(optimizer, parameters)
         metrics: dict[str, Any] = {}
-        total: Any = 0.0
+        total: Any = None
         for part in parts:
             with nullcontext() if shared is None or part is parts[-1] else shared.silent():
                 with part.noise, self.autocast():
@@ -71,11 +71,10 @@ class Updater:
                 self._check(mean)
                 scaled = value * part.weight if part.weight != 1.0 else value
                 self.scaler.scale(scaled).backward(inputs=parameters)
-            total = total + (part.weight * mean if shared is None else mean)
+            total = _added(total, mean, part.weight if shared is None else 1.0)
             for name, item in found.items():
-                metrics[name] = metrics.get(name, 0.0) + part.local * (
-                    item.detach() if isinstance(item, Tensor) else item
-                )
+                item = item.detach() if isinstance(item, Tensor) else item
+                metrics[name] = _added(metrics.get(name), item, part.local)
         return metrics | {"loss": total} | self._step(optimizer, parameters, clip)
 
     def apply(
@@ -124,6 +123,12 @@ class Updater:
             optimizer.step()
         _forget(parameters)
         return metrics
+
+
+def _added(total: Any, value: Any, weight: float) -> Any:
+    """`total + weight * value`; a tensor's sum and product cost microseconds, and few steps need them."""
+    weighted = value if weight == 1.0 else weight * value
+    return weighted if total is None else total + weighted
 
 
 def _forget(parameters: Iterable[Tensor]) -> None:
