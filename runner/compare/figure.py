@@ -22,6 +22,7 @@ from runner.compare.panels import Line, Panel, Seed
 # after seven configurations the dashes change.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C2669A", "#C98500", "#3399D6", "#6E6E6E")
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)))
+SHAPES = ("o", "s", "^", "D")
 MOST_PANELS = 12
 MOST_LEGEND = 42
 
@@ -50,6 +51,11 @@ def style(position: int) -> dict[str, Any]:
     return {"color": COLOURS[colour], "linestyle": DASHES[turn % len(DASHES)]}
 
 
+def shape(position: int) -> str:
+    """Marker of the configuration at a position, where one point has no dashes to know it by."""
+    return SHAPES[position // len(COLOURS) % len(SHAPES)]
+
+
 def draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
     """Draws a metric's lines, bands and single runs into matplotlib's `axes`."""
     axes.set_title(panel.title, fontsize=10, loc="left", parse_math=False)
@@ -60,7 +66,8 @@ def draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
     lowest = _lowest(panel, "values")
     floor = lowest if log and lowest > 0 else -math.inf
     for position, line in panel.lines.items():
-        _draw_band(axes, line, style(position), floor, alpha=0.2 if len(panel.lines) < 8 else 0.1)
+        alpha = 0.2 if len(panel.lines) < 8 else 0.1
+        _draw_band(axes, line, style(position), shape(position), floor, alpha)
         _draw_singles(axes, line, style(position)["color"])
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     if log and lowest > 0:
@@ -72,11 +79,11 @@ def draw_panel(axes: Any, panel: Panel, log: bool, log_x: bool) -> None:
         axes.set_xscale("log" if _lowest(panel, "steps") > 0 else "symlog")
 
 
-def _draw_band(axes: Any, line: Line, look: dict[str, Any], floor: float, alpha: float) -> None:
+def _draw_band(axes: Any, line: Line, look: dict[str, Any], point: str, floor: float, alpha: float) -> None:
     band = line.band
     if band is None:
         return
-    marker = "o" if len(band.steps) == 1 else None
+    marker = point if len(band.steps) == 1 else None
     axes.plot(band.steps, band.mean, linewidth=1.6, marker=marker, markersize=4, zorder=3, **look)
     if band.sd is not None and marker:
         axes.errorbar(band.steps, band.mean, band.sd, color=look["color"], capsize=4, linewidth=1.2)
@@ -106,14 +113,15 @@ def _single(line: Line, seed: Seed) -> Curve | None:
 
 def _legend(comparison: Comparison, columns: int) -> list[tuple[Line2D, str]]:
     letters = 40 * columns
+    repeated = len(comparison.configurations) > len(COLOURS)
     entries = []
     for position, group in enumerate(comparison.configurations[:MOST_LEGEND]):
         name = group.name if len(group.name) <= letters else group.name[: letters - 1] + "…"
         n = f" (n={len(group.counted)})" if len(group.runs) > 1 else ""
         # matplotlib drops labels that begin with an underscore
-        entries.append(
-            (Line2D([], [], linewidth=2, **style(position)), f"{name}{n}".replace("_", " _", name[:1] == "_"))
-        )
+        label = f"{name}{n}".replace("_", " _", name[:1] == "_")
+        marker = shape(position) if repeated else None
+        entries.append((Line2D([], [], linewidth=2, marker=marker, markersize=5, **style(position)), label))
     return entries
 
 

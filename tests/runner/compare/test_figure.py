@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from runner.compare.figure import COLOURS, draw, draw_panel, style
+from runner.compare.figure import COLOURS, SHAPES, draw, draw_panel, style
 from runner.compare.find import find_runs
 from runner.compare.group import compare
 from runner.compare.load import load_run
@@ -71,6 +71,18 @@ def test_a_lone_point_has_its_deviation_as_a_bar(write_run: Any) -> None:
     bar: Any = axes.containers[0]
     (ends,) = bar.lines[2][0].get_segments()
     np.testing.assert_allclose(ends[:, 1], [3 - np.sqrt(2), 3 + np.sqrt(2)])
+
+
+def test_lone_points_of_one_colour_have_other_shapes(write_run: Any) -> None:
+    for seed in range(8):
+        rows = [{"stage": "s", "step": 20, "x": float(seed)}]
+        config = write_run.settings(1, kind=f"k{seed}")
+        write_run(f"r{seed}", config=config, rows=rows, result=write_run.finished(1, {}))
+    comparison = compare([load_run(run) for run in find_runs([write_run.parent])])
+    axes = Figure().subplots()
+    draw_panel(axes, make_panels(comparison)[0], log=False, log_x=False)
+    points = [line for line in axes.lines if line.get_marker() in SHAPES and line.get_color() == COLOURS[0]]
+    assert len({line.get_marker() for line in points}) == len(points) == 2
 
 
 def test_seven_colours_then_other_dashes() -> None:
