@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasets.config import (
     DigitsConfig,
+    EpisodesConfig,
     FolderConfig,
     HeldOutConfig,
     ImageConfig,
@@ -16,6 +17,11 @@ from datasets.types import DatasetEntry
 def _images(name: str, summary: str, config: type, load: str, fetched: bool = True) -> DatasetEntry:
     files = f"datasets.sources:{name}" if fetched else None
     return DatasetEntry(name, summary, config, f"datasets.{load}", ("images",), files)
+
+
+def _episodes(name: str, summary: str, load: str, fetched: bool = True) -> DatasetEntry:
+    files = f"datasets.sources:{name}" if fetched else None
+    return DatasetEntry(name, summary, EpisodesConfig, f"datasets.{load}", ("episodes",), files)
 
 
 ENTRIES: tuple[DatasetEntry, ...] = (
@@ -61,4 +67,8 @@ ENTRIES: tuple[DatasetEntry, ...] = (
     _images(
         "image_folder", "your own pictures, in folders or a zip", FolderConfig, "image_folder:load", False
     ),
+    _episodes(
+        "omniglot", "1623 handwritten characters, 20 drawings each, for few-shot learning", "omniglot:load"
+    ),
+    _episodes("omniglot_small", "242 of Omniglot's characters, from 8 alphabets", "omniglot:load_small"),
 )

@@ -109,3 +109,20 @@ class FolderConfig(ImageConfig):
             raise ValueError(
                 f"dataset.split must be three positive shares that sum to 1, not {list(self.split)}"
             )
+
+
+@dataclass(frozen=True)
+class EpisodesConfig:
+    """What every few-shot data set of drawings can be asked for."""
+
+    batch_size: int = field(metadata={"help": "episodes per batch", "min": 1, "max": 65536})
+    size: int = field(metadata={"help": "side in pixels", "min": 4, "max": 1024})
+    rotations: bool = field(metadata={"help": "quarter turns of a class are classes of their own"})
+    limit: int | None = field(
+        metadata={"help": "at most this many classes in each part, before they turn", "min": 1}
+    )
+    train: tuple[str, ...] | None = field(
+        metadata={"help": "groups or classes to train on; null = the others"}
+    )
+    validation: tuple[str, ...] | None = field(metadata={"help": "those to validate on; null = the others"})
+    test: tuple[str, ...] | None = field(metadata={"help": "those to test on; null = the others"})

@@ -20,6 +20,7 @@ _SMALL_PAGE = (
     "https://arxiv.org/abs/1601.06759 (the official address was taken down; copies have the same checksum)"
 )
 _DOWNSAMPLED = "https://image-net.org/data/downsample/"
+_OMNIGLOT = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/"
 _LSUN = "http://dl.yf.io/lsun/scenes/"
 
 # name, md5 of the file, md5 of its content, bytes
@@ -236,3 +237,31 @@ def lsun_church(config: Any) -> list[RemoteFile]:
         ("91128ae026840ac0c5982b4445ab5fc4e092d6847cca76793b2b1a0815c2e74a", 2448463466),
         ("34635b7547a3e51a15f942a4a4082dd6bc9cca381a953515cb2275c0eed50584", 5957308),
     )
+
+
+def omniglot(config: Any) -> list[RemoteFile]:
+    """Background and evaluation set, as torchvision reads them."""
+    files = (
+        ("images_background.zip", "md5:68d2efa1b9178cc56df9314c21c6e718", 9464212),
+        ("images_evaluation.zip", "md5:6b91aef0f799c5bb55b94e3f2daec811", 6462886),
+    )
+    return [
+        RemoteFile(name, _OMNIGLOT + name, md5, size, places=("omniglot-py",)) for name, md5, size in files
+    ]
+
+
+def omniglot_small(config: Any) -> list[RemoteFile]:
+    """The two small background sets; their sha256 was computed here."""
+    files = (
+        (
+            "images_background_small1.zip",
+            "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4",
+            1319022,
+        ),
+        (
+            "images_background_small2.zip",
+            "3ccaa407515a8778e5d0861875af38b17e418f301ad5bb3b5a6b65d901a41c7f",
+            1580917,
+        ),
+    )
+    return [RemoteFile(name, _OMNIGLOT + name, f"sha256:{sha}", size) for name, sha, size in files]

@@ -1,0 +1,162 @@
+"""Episodes of few-shot learning: some classes, of each a few images to learn from and a few to ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+class Episode(NamedTuple):
+    """M episodes of one size; their images uint8 `[M, S, C, H, W]` and `[M, Q, C, H, W]`.
+
+    Labels int64 `[M, S]` and `[M, Q]` are places in the episode's own list of classes, `[0, way)`; images of
+    one class lie side by side. Which classes of the part these are stands in `classes`, int64 `[M, way]`.
+    """
+
+    support: Tensor
+    support_labels: Tensor
+    query: Tensor
+    query_labels: Tensor
+    classes: Tensor
+
+
+class ClassSplit:
+    """A part of a data set as classes: uint8 `[N, C, H, W]`, in which each class's images are neighbours.
+
+    Arguments:
+        images: all images of the part, class by class.
+        counts: images of each class, int64 `[K]`, at least 1.
+        names: of the classes.
+        groups: what each class belongs to, such as an alphabet.
+    """
+
+    def __init__(
+        self, images: Tensor, counts: np.ndarray, names: Sequence[str], groups: Sequence[str]
+    ) -> None:
+        import numpy as np
+
+        if not (len(counts) == len(names) == len(groups) and counts.sum() == len(images)):
+            raise ValueError("counts, names and groups do not describe the images")
+        if (empty := np.flatnonzero(counts < 1)).size:
+            raise ValueError(f"class {names[empty[0]]} has no image")
+        self.images, self.counts = images, counts.astype(np.int64)
+        self.names, self.groups = tuple(names), tuple(groups)
+        self.first = np.concatenate(([0], np.cumsum(self.counts)[:-1]))
+
+    def __len__(self) -> int:
+        """Number of classes."""
+        return len(self.counts)
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """A data set for few-shot learning, whose parts have no class in common.
+
+    Attributes:
+        name: the data set's name.
+        checksum: identifies the bytes and the split that were read (hexadecimal).
+        shape: `(C, H, W)` of every image.
+        levels: number of grey levels; pixel values are integers in `[0, levels)`.
+        train, validation, test: the parts.
+    """
+
+    kind: ClassVar[str] = "episodes"
+
+    name: str
+    checksum: str
+    shape: tuple[int, int, int]
+    levels: int
+    train: ClassSplit
+    validation: ClassSplit
+    test: ClassSplit
+    in_memory: bool = True
+
+    def __post_init__(self) -> None:
+        parts = ("train", "validation", "test")
+        names = [name for part in parts for name in getattr(self, part).names]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"class {twice} is in two places of {self.name}")
+        for part in parts:
+            if tuple(getattr(self, part).images.shape[1:]) != tuple(self.shape):
+                raise ValueError(f"the {part} part of {self.name} has images of another shape")
+
+
+class EpisodeSampler:
+    """Episodes by number: episode i is a function of the seed and i alone.
+
+    Classes are drawn without repetition, and so are the images of a class, of which the first are support.
+
+    Arguments:
+        split: the part.
+        way: classes of an episode, `method.way`.
+        shot: support images of each class; several numbers, one for each class, are given to the classes in
+            a random order.
+        query: query images of each class.
+        seed: of the whole stream.
+        episodes: how many there are, for `len`.
+
+    Raises:
+        ValueError: where the part has too few classes, or a class too few images.
+    """
+
+    def __init__(
+        self, split: ClassSplit, way: int, shot: int | Sequence[int], query: int, seed: int, episodes: int
+    ) -> None:
+        import numpy as np
+
+        shots = [shot] * way if isinstance(shot, int) else list(shot)
+        if way > len(split):
+            raise ValueError(f"{way} classes were asked for, way, and the part has {len(split)}")
+        if len(shots) != way or min(shots) < 1 or query < 1:
+            raise ValueError(f"shot={shot} must be one number, or one for each of {way} classes, from 1 on")
+        least = int(split.counts.argmin())
+        if split.counts[least] < max(shots) + query:
+            raise ValueError(
+                f"shot and query ask for {max(shots)} + {query} images of a class, and {split.names[least]} "
+                f"has {split.counts[least]}"
+            )
+        self.split, self.way, self.shots, self.query = split, way, np.array(shots), query
+        self.seed, self.episodes = seed, episodes
+        self._even = len(set(shots)) == 1
+
+    def __len__(self) -> int:
+        return self.episodes
+
+    def draw(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Classes `[way]`, places of the support images `[S]` and of the query images `[way, query]`, and the
+        support's labels `[S]`."""
+        import numpy as np
+
+        random = np.random.default_rng((self.seed, number))
+        classes = random.choice(len(self.split), self.way, replace=False)
+        counts = self.split.counts[classes]
+        keys = random.random((self.way, int(counts.max())))
+        keys[np.arange(keys.shape[1]) >= counts[:, None]] = 2.0  # beyond the images that a class has
+        shots = self.shots if self._even else random.permutation(self.shots)
+        picked = keys.argsort(1, kind="stable") + self.split.first[classes][:, None]
+        most = int(shots.max())
+        mask = np.arange(most) < shots[:, None]
+        support = picked[:, :most][mask]
+        query = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
+        return classes, support, query, np.repeat(np.arange(self.way), shots)
+
+    def batch(self, indices: Tensor) -> Episode:
+        """The episodes with the numbers `indices`, int64 `[M]`."""
+        import numpy as np
+        import torch
+
+        drawn = [self.draw(int(number)) for number in indices]
+        classes, support, query, labels = (
+            torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
+        )
+        places = torch.cat((support, query.flatten(1)), 1)
+        images = self.split.images.index_select(0, places.flatten()).unflatten(0, places.shape)
+        asked = torch.arange(self.way).repeat_interleave(self.query).expand(len(drawn), -1)
+        many = support.shape[1]
+        return Episode(images[:, :many], labels, images[:, many:], asked, classes)
