@@ -146,17 +146,23 @@ class EpisodeSampler:
         query = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
         return classes, support, query, np.repeat(np.arange(self.way), shots)
 
-    def batch(self, indices: Tensor) -> Episode:
-        """The episodes with the numbers `indices`, int64 `[M]`."""
+    def places(self, indices: Tensor) -> Episode:
+        """The episodes with the numbers `indices` (int64 `[M]`), with places of images in the part, int64
+        `[M, S]` and `[M, Q]`, instead of images."""
         import numpy as np
         import torch
 
-        drawn = [self.draw(int(number)) for number in indices]
-        classes, support, query, labels = (
-            torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
-        )
-        places = torch.cat((support, query.flatten(1)), 1)
-        images = self.split.images.index_select(0, places.flatten()).unflatten(0, places.shape)
-        asked = torch.arange(self.way).repeat_interleave(self.query).expand(len(drawn), -1)
-        many = support.shape[1]
-        return Episode(images[:, :many], labels, images[:, many:], asked, classes)
+        drawn = zip(*(self.draw(int(number)) for number in indices), strict=True)
+        classes, support, query, labels = (torch.from_numpy(np.stack(part)) for part in drawn)
+        asked = torch.arange(self.way).repeat_interleave(self.query).expand(len(indices), -1)
+        return Episode(support, labels, query.flatten(1), asked, classes)
+
+    def batch(self, indices: Tensor) -> Episode:
+        """The episodes with the numbers `indices`, int64 `[M]`."""
+        import torch
+
+        places = self.places(indices)
+        both = torch.cat((places.support, places.query), 1)
+        images = self.split.images.index_select(0, both.flatten()).unflatten(0, both.shape)
+        many = places.support.shape[1]
+        return places._replace(support=images[:, :many], query=images[:, many:])

@@ -1,0 +1,1 @@
+"""Encoders and scores for few-shot learning."""

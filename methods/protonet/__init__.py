@@ -1,0 +1,31 @@
+"""Prototypical networks for few-shot learning (Snell, Swersky and Zemel, NeurIPS 2017), and matching networks
+(Vinyals et al., NeurIPS 2016), which they are compared with."""
+
+from runner.api import MethodEntry
+
+METRICS = (
+    *(f"{part}/{name}" for part in ("validation", "test") for name in ("accuracy*", "error", "loss")),
+    "train/*",
+    "check/*",
+)
+
+METHODS = (
+    MethodEntry(
+        name="protonet",
+        summary="few-shot classification by the nearest prototype in a learned space",
+        paper="Snell, Swersky & Zemel, NeurIPS 2017",
+        config=".config:ProtoNetConfig",
+        method=".method:FewShotMethod",
+        needs="episodes",
+        metrics=METRICS,
+    ),
+    MethodEntry(
+        name="matching",
+        summary="few-shot classification by attention to single images, a baseline",
+        paper="Vinyals et al., NeurIPS 2016",
+        config=".config:MatchingConfig",
+        method=".method:FewShotMethod",
+        needs="episodes",
+        metrics=METRICS,
+    ),
+)
