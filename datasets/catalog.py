@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datasets.config import (
+    CurvesConfig,
     DigitsConfig,
     EpisodesConfig,
     FolderConfig,
     HeldOutConfig,
     ImageConfig,
     ImagenetConfig,
+    LinearConfig,
     SvhnConfig,
 )
 from datasets.types import DatasetEntry
@@ -21,7 +23,7 @@ def _images(name: str, summary: str, config: type, load: str, fetched: bool = Tr
 
 def _episodes(name: str, summary: str, load: str, fetched: bool = True) -> DatasetEntry:
     files = f"datasets.sources:{name}" if fetched else None
-    return DatasetEntry(name, summary, EpisodesConfig, f"datasets.{load}", ("episodes",), files)
+    return DatasetEntry(name, summary, EpisodesConfig, f"datasets.{load}", ("episodes", "tasks"), files)
 
 
 ENTRIES: tuple[DatasetEntry, ...] = (
@@ -71,4 +73,21 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "omniglot", "1623 handwritten characters, 20 drawings each, for few-shot learning", "omniglot:load"
     ),
     _episodes("omniglot_small", "242 of Omniglot's characters, from 8 alphabets", "omniglot:load_small"),
+    _episodes(
+        "glyphs", "letters of fifteen scripts, 20 drawings each; needs no download", "glyphs.load:load", False
+    ),
+    DatasetEntry(
+        "sinusoid",
+        "sine curves, to be learned from a few points; needs no download",
+        CurvesConfig,
+        "datasets.curves:sinusoid",
+        ("tasks",),
+    ),
+    DatasetEntry(
+        "quadratic",
+        "linear regressions, whose exact answers are known; needs no download",
+        LinearConfig,
+        "datasets.curves:linear",
+        ("tasks",),
+    ),
 )

@@ -126,3 +126,20 @@ class EpisodesConfig:
     )
     validation: tuple[str, ...] | None = field(metadata={"help": "those to validate on; null = the others"})
     test: tuple[str, ...] | None = field(metadata={"help": "those to test on; null = the others"})
+
+
+@dataclass(frozen=True)
+class CurvesConfig:
+    """Regression tasks that are drawn, of any number."""
+
+    batch_size: int = field(metadata={"help": "tasks per batch", "min": 1, "max": 65536})
+    limit: int | None = field(metadata={"help": "at most this many tasks in each part", "min": 1})
+    noise: float = field(metadata={"help": "deviation of the noise of the answers", "min": 0})
+
+
+@dataclass(frozen=True)
+class LinearConfig(CurvesConfig):
+    """Linear regressions."""
+
+    inputs: int = field(metadata={"help": "numbers in an input", "min": 1, "max": 4096})
+    condition: float = field(metadata={"help": "largest over smallest variance of the inputs", "min": 1})

@@ -1,7 +1,7 @@
 """What methods and the runner see of data sets: the typed data, how it is reached and how it fails.
 
 Importing this package does not import torch, so that names and kinds are checked before anything heavy loads.
-A kind of data has a module here: images, episodes.
+A kind of data has a module here: images, episodes, tasks.
 """
 
 from __future__ import annotations
@@ -14,10 +14,25 @@ from typing import Any
 from datasets.types.episodes import ClassSplit, Episode, Episodes, EpisodeSampler
 from datasets.types.errors import DataError
 from datasets.types.images import ImageBatch, Images, ImageSplit, Shuffle
+from datasets.types.tasks import Functions, Regressions, RegressionSampler
 
 __all__ = [
-    "Access", "ClassSplit", "DataError", "DatasetEntry", "Episode", "EpisodeSampler", "Episodes",
-    "ImageBatch", "ImageSplit", "Images", "Loader", "RemoteFile", "Shuffle",
+    "Access",
+    "ClassSplit",
+    "DataError",
+    "DatasetEntry",
+    "Episode",
+    "EpisodeSampler",
+    "Episodes",
+    "Functions",
+    "ImageBatch",
+    "ImageSplit",
+    "Images",
+    "Loader",
+    "RegressionSampler",
+    "Regressions",
+    "RemoteFile",
+    "Shuffle",
 ]  # fmt: skip
 
 
