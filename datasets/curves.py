@@ -33,7 +33,8 @@ def _built(name: str, config: CurvesConfig, make: Callable[[int, int], Functions
     what = json.dumps({"name": name, "settings": settings}, sort_keys=True)
     many = MANY if config.limit is None else config.limit
     parts = {part: make(place, many) for part, place in PARTS.items()}
-    return Regressions(name, hashlib.sha256(what.encode()).hexdigest(), **parts)
+    checksum = hashlib.sha256(what.encode()).hexdigest()
+    return Regressions(name, checksum, parts["train"], parts["validation"], parts["test"])
 
 
 class Sines(Functions):

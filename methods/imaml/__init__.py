@@ -1,0 +1,40 @@
+"""Meta-learning with implicit gradients (Rajeswaran, Finn, Kakade and Levine, NeurIPS 2019), and the methods that
+it is judged against."""
+
+from runner.api import MethodEntry
+
+METRICS = (
+    *(f"{part}/{name}" for part in ("validation", "test") for name in ("loss*", "accuracy*", "before_*")),
+    "train/*",
+    "check/*",
+)
+
+
+def _entry(name: str, summary: str, paper: str, config: str, method: str) -> MethodEntry:
+    return MethodEntry(
+        name=name, summary=summary, paper=paper, config=f".config:{config}", method=f".method:{method}",
+        needs="tasks", metrics=METRICS,
+    )  # fmt: skip
+
+
+METHODS = (
+    _entry(
+        "imaml", "learns where to start from, by the implicit gradient of what tasks are adapted to",
+        "Rajeswaran et al., NeurIPS 2019", "ImamlConfig", "ImamlMethod",
+    ),
+    _entry(
+        "maml", "learns where to start from, through the steps of adaptation", "Finn et al., ICML 2017",
+        "MamlConfig", "MamlMethod",
+    ),
+    _entry(
+        "fomaml", "MAML without second derivatives", "Finn et al., ICML 2017", "SolverConfig", "FomamlMethod",
+    ),
+    _entry(
+        "reptile", "learns where to start from, by going towards where tasks are adapted to",
+        "Nichol et al., 2018", "SolverConfig", "ReptileMethod",
+    ),
+    _entry(
+        "anil", "MAML in which only the last layer adapts", "Raghu et al., ICLR 2020", "MamlConfig",
+        "AnilMethod",
+    ),
+)  # fmt: skip

@@ -1,0 +1,176 @@
+"""The stage that learns where to start from, and says how well tasks are adapted to from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from datasets.types import Episode, Episodes, EpisodeSampler, RegressionSampler
+from methods.common.fewshot.score import interval, right
+from methods.imaml.config import MetaConfig
+from methods.imaml.inner import Inner
+from methods.imaml.meta import Meta
+from methods.imaml.network import Flat, conv4, mlp
+from methods.imaml.tasks import Tasks
+from runner.api import Inputs, Metrics, TrainStage, Update
+
+PARTS = {"train": 0, "validation": 1, "test": 2}
+
+
+class MetaStage(TrainStage):
+    """Minimises the mean query loss of adapted parameters by Adam; how its gradient is had is the methods'
+    own."""
+
+    name = "fewshot"  # of every method of few-shot learning, so that all see the same episodes
+    monitor = "validation/loss"
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def meta(self, tasks: Tasks, theta: Tensor, many: int) -> Meta:
+        """The gradient by the meta-parameters `theta` `[D]` over `many` tasks."""
+        raise NotImplementedError
+
+    def adapt(self, tasks: Tasks, theta: Tensor) -> Tensor:
+        """Adapted parameters `[M, D]` from `theta` `[M, D]`, as in testing."""
+        raise NotImplementedError
+
+    def items(self, data: Any) -> int:
+        return int(self.config.epoch)
+
+    def build(self, inputs: Inputs) -> None:
+        self.inputs, self.data = inputs, inputs.data
+        c: MetaConfig = self.config
+        self.classes = c.way if isinstance(self.data, Episodes) else None
+        self.sampler = self._sampler("train", c.epoch)
+        self._sampler("validation", c.validation_episodes)
+        self._sampler("test", c.episodes)
+        self.net = self._network().to(inputs.device)
+        self.flat = Flat(self.net, "vmap" if c.tasks_as_one else "loop")
+        self.optimizer = torch.optim.Adam(self.groups(), c.lr, eps=c.adam_eps)
+        self.tracked = {"net": self.net, "optimizer": self.optimizer}
+
+    def groups(self) -> list[dict[str, Any]]:
+        """What the optimiser changes."""
+        return [{"params": list(self.net.parameters())}]
+
+    def _network(self) -> nn.Module:
+        """Raises ValueError for a network that does not fit the data."""
+        c: MetaConfig = self.config
+        if isinstance(self.data, Episodes):
+            shape = self.data.shape
+            if c.network == "conv4":
+                return conv4(shape, c.filters, c.blocks, c.way)
+            return mlp(shape[0] * shape[1] * shape[2], c.hidden, c.way, c.activation)
+        if c.network == "conv4":
+            raise ValueError(
+                f"network=conv4 takes images, and {self.data.name} has none; network=mlp does not"
+            )
+        return mlp(self.data.train.inputs, c.hidden, self.data.train.outputs, c.activation)
+
+    def _sampler(self, part: str, count: int) -> EpisodeSampler | RegressionSampler:
+        c, split = self.config, getattr(self.data, part)
+        seed = 3 * self.inputs.seed + PARTS[part]
+        if not isinstance(self.data, Episodes):
+            return RegressionSampler(split, c.shot, c.query, seed, count)
+        try:
+            return EpisodeSampler(split, c.way, c.shot, c.query, seed, count)
+        except ValueError as error:
+            raise ValueError(f"{part} part of {self.data.name}: {error}") from None
+
+    def sample(self, step: int) -> Tensor:
+        count = self.inputs.batch_size
+        return torch.arange(step * count, (step + 1) * count)
+
+    def batch(self, index: Tensor) -> Episode:
+        return self.sampler.batch(index)
+
+    def step(self, batch: Episode, update: Update, step: int) -> Metrics:
+        found = [(len(part.support), self._meta(part)) for part in self._chunks(batch)]
+        total = sum(many for many, _ in found)
+        theta = sum(many / total * meta.gradient for many, (meta, _) in found)
+        gradients = [
+            *self.flat.pieces(theta),
+            *self.others([(many / total, meta) for many, (meta, _) in found]),
+        ]
+        logged: Metrics = {}
+        for many, (meta, measured) in found:
+            for name, value in {**meta.log, **measured}.items():
+                logged[name] = logged.get(name, 0.0) + many / total * value
+        return logged | update.apply(self.optimizer, gradients)
+
+    def others(self, found: list[tuple[float, Meta]]) -> list[Tensor]:
+        """Gradients by what else is learned, from the weights of chunks and what was found on them."""
+        return []
+
+    def _chunks(self, batch: Episode) -> Iterator[Episode]:
+        size = self.config.chunk or len(batch.support)
+        for pieces in zip(*(one.split(size) for one in batch), strict=True):
+            yield Episode(*pieces)
+
+    def _meta(self, batch: Episode) -> tuple[Meta, Metrics]:
+        meta = self.meta(self.tasks(batch), self.flat.vector(), len(batch.support))
+        return meta, {name: value.mean() for name, value in self._measured(batch, meta.phi).items()}
+
+    def tasks(self, batch: Episode) -> Tasks:
+        """The losses of a batch's tasks."""
+        return Tasks(
+            lambda phi: self.losses(self.flat(phi, self._input(batch.support)), batch.support_labels),
+            lambda phi: self.losses(self.flat(phi, self._input(batch.query)), batch.query_labels),
+        )
+
+    def _input(self, x: Tensor) -> Tensor:
+        return x.float() / (self.data.levels - 1) if isinstance(self.data, Episodes) else x
+
+    def losses(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        """Mean cross-entropy, or mean squared error, of each task, `[M]`."""
+        if self.classes is None:
+            return (outputs - wanted).square().mean((1, 2))
+        flat = functional.cross_entropy(outputs.flatten(0, 1), wanted.flatten(), reduction="none")
+        return flat.view_as(wanted).mean(1)
+
+    @torch.no_grad()
+    def _measured(self, batch: Episode, phi: Tensor) -> dict[str, Tensor]:
+        """Loss, and accuracy of classes, of each task's query images, `[M]`."""
+        outputs = self.flat(phi, self._input(batch.query))
+        found = {"loss": self.losses(outputs, batch.query_labels)}
+        return found if self.classes is None else found | {"accuracy": right(outputs, batch.query_labels)}
+
+    def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
+        c: MetaConfig = self.config
+        count = c.validation_episodes if split == "validation" else c.episodes
+        sampler, size = self._sampler(split, count), self.inputs.batch_size
+        rows: dict[str, list[Tensor]] = {}
+        for start in range(0, count, size):
+            tick()
+            numbers = torch.arange(start, min(start + size, count))
+            batch = Episode(*(one.to(self.inputs.device) for one in sampler.batch(numbers)))
+            for part in self._chunks(batch):
+                theta = self.flat.vector().detach().expand(len(part.support), -1)
+                phi = self.adapt(self.tasks(part), theta)
+                for when, parameters in (("before_", theta), ("", phi)):
+                    for name, values in self._measured(part, parameters).items():
+                        rows.setdefault(when + name, []).append(values.double().cpu())
+        return {f"{split}/{name}": value for name, value in self._summed(rows).items()}
+
+    def _summed(self, rows: dict[str, list[Tensor]]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name, values in rows.items():
+            mean, low, high = interval(torch.cat(values))
+            found[name] = mean
+            if not name.startswith("before_"):
+                found |= {f"{name}_low": low, f"{name}_high": high}
+        return found
+
+    def inner(self, steps: int, solver: Any = "gd", directions: int = 5) -> Inner:
+        """The solver of a task's problem."""
+        return Inner(solver, steps, self.config.inner_lr, directions)
+
+    @property
+    def test_steps(self) -> int:
+        """Steps of adaptation in testing."""
+        return self.config.test_steps or int(self.config.inner_steps)
