@@ -1,5 +1,5 @@
-"""Meta-learning with implicit gradients (Rajeswaran, Finn, Kakade and Levine, NeurIPS 2019), and the methods that
-it is judged against."""
+"""Meta-learning with implicit gradients (Rajeswaran, Finn, Kakade and Levine, NeurIPS 2019), and the methods
+that it is judged against."""
 
 from runner.api import MethodEntry
 

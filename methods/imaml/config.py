@@ -59,9 +59,7 @@ class SolverConfig(MetaConfig):
 class ImamlConfig(SolverConfig):
     """The implicit meta-gradient."""
 
-    lam: float = field(
-        metadata={"help": "lambda, the strength of the pull to the meta-parameters", "above": 0}
-    )
+    lam: float = field(metadata={"help": "lambda, the strength of the pull to the start", "above": 0})
     learn_lam: Literal["none", "scalar", "layers"] = field(metadata={"help": "whether lambda is learned"})
     lam_lr: float = field(
         metadata={"only": {"learn_lam": ("scalar", "layers")}, "help": "rate of its logarithm", "above": 0}
@@ -88,6 +86,4 @@ class ImamlConfig(SolverConfig):
 class MamlConfig(MetaConfig):
     """Through the adaptation's steps."""
 
-    through: int | None = field(
-        metadata={"help": "last steps that are gone back through; null = all", "min": 1}
-    )
+    through: int | None = field(metadata={"help": "last steps that are gone back through, or all", "min": 1})
