@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,12 +13,16 @@ from methods.common.fewshot.conv4 import Conv4
 from methods.common.fewshot.score import interval, name_of, right
 from methods.protonet.config import MatchingConfig, ProtoNetConfig
 from methods.protonet.distance import Distance
+from methods.protonet.figures import draw_confusion, draw_episode, draw_space
 from methods.protonet.matching import Attention, FullContext
-from methods.protonet.prototypes import Nearest
-from runner.api import Inputs, Metrics, TrainStage, Update
+from methods.protonet.prototypes import Nearest, prototypes
+from runner.api import Inputs, Metrics, Picture, TrainStage, Update
 
 LOOK = 512
 """Images at a time where a whole part is embedded."""
+
+SHOWN = 12
+"""Classes in the picture of the space."""
 
 
 class FewShotStage(TrainStage):
@@ -150,6 +155,56 @@ class FewShotStage(TrainStage):
                 support, query = (known[place.to(known.device)] for place in (episode.support, episode.query))
                 labels = episode.support_labels.to(known.device)
                 yield episode, self.head(support, labels, query, sampler.way)
+
+    @torch.no_grad()
+    def figures(self) -> dict[str, Picture]:
+        """An episode of the test part, its embeddings, and confusion of groups over the test episodes."""
+        self.encoder.eval()
+        way, shot = self._main
+        sampler = self._sampler("test", way, shot, self.config.test_query, self.config.episodes)
+        known = self.embedded(self.data.test, lambda: None)
+        return {
+            "episode": self._episode(sampler, known),
+            "space": self._space(known),
+            "confusion": self._confusion(sampler, known),
+        }
+
+    def _episode(self, sampler: EpisodeSampler, known: Tensor) -> Picture:
+        places = sampler.places(torch.tensor([0]))
+        way, first = sampler.way, places.query[0].view(sampler.way, -1)[:, 0]
+        images = self.data.test.images.float() / (self.data.levels - 1)
+        c = prototypes(known[places.support.to(known.device)], places.support_labels.to(known.device), way)
+        distances = self.distance(known[first.to(known.device)], c[0]).cpu()
+        support = images[places.support[0]].unflatten(0, (way, -1))
+        return draw_episode(support, images[first], distances, torch.arange(way))
+
+    @property
+    def distance(self) -> nn.Module:
+        """What embeddings are compared by."""
+        found = next(module for module in self.head.modules() if isinstance(module, Distance))
+        return found
+
+    def _space(self, known: Tensor) -> Picture:
+        part: ClassSplit = self.data.test
+        chosen = np.random.default_rng(0).choice(len(part), min(SHOWN, len(part)), replace=False)
+        rows = [np.arange(part.first[k], part.first[k] + part.counts[k]) for k in chosen]
+        labels = torch.from_numpy(np.repeat(np.arange(len(chosen)), [len(row) for row in rows]))
+        z = known[torch.from_numpy(np.concatenate(rows)).to(known.device)].cpu()
+        centres = torch.stack([z[labels == k].mean(0) for k in range(len(chosen))])
+        return draw_space(z, labels, centres, [part.names[k] for k in chosen])
+
+    def _confusion(self, sampler: EpisodeSampler, known: Tensor) -> Picture:
+        part: ClassSplit = self.data.test
+        groups = sorted(set(part.groups))
+        of_class = torch.tensor([groups.index(group) for group in part.groups])
+        counts = torch.zeros(len(groups), len(groups))
+        for episode, scores in self._scored(sampler, known):
+            own = of_class[episode.classes[0]]
+            answers = scores[0].argmax(-1).cpu()
+            wrong = answers != episode.query_labels[0]
+            asked = own[episode.query_labels[0][wrong]], own[answers[wrong]]
+            counts.index_put_(asked, torch.ones(int(wrong.sum())), accumulate=True)
+        return draw_confusion(counts.numpy(), groups)
 
 
 def head(config: ProtoNetConfig, width: int) -> nn.Module:
