@@ -95,6 +95,8 @@ def test_batch_norm_is_seen_where_group_norm_is_not(tmp_path: Path) -> None:
         (["method.norm=bach"], "is not one of none, batch, group"),
         (["method.norm=group", "method.groups=3"], "100 channels do not divide into 3 groups"),
         (["method.network=resnet", "method.depth=9"], "no ResNet of depth 9"),
+        (["method.network=vgg16"], "network=vgg16 halves an image five times, and (1, 8, 8) has too few"),
+        (["task=check/coupled", "method.norm=group", "method.groups=3"], "100 channels do not divide into 3"),
         (["method.norm=instance"], "needs positions"),
         (["dataset.batch_size=2", "trainer.accumulate=2"], "takes no batches of 1 images of (1, 8, 8)"),
         (["dataset.classes=[3]"], "two classes or more; digits has only '3'"),

@@ -10,9 +10,10 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
+from datasets.types import ImageBatch
 from methods.common.classify.some import Some
 from methods.common.classify.stage import ClassifyStage
-from tests.methods.common.classify.settings import built, evaluate, images, train
+from tests.methods.common.classify.settings import Few, built, evaluate, images, train
 
 
 def logits(made: ClassifyStage, split: str, size: int, train_mode: bool = False) -> torch.Tensor:
@@ -45,6 +46,26 @@ def test_the_gap_is_training_less_test() -> None:
     own = accuracy_score(made.data.train.labels, logits(made, "train", 64).argmax(1))
     assert found["test/accuracy_on_train"] == pytest.approx(own)
     assert found["test/gap"] == pytest.approx(own - found["test/accuracy"])
+
+
+class Dark(Few):
+    """Training images that augmentation has put out."""
+
+    @property
+    def plain(self) -> Few:
+        return Few(len(self), 0)
+
+    def batch(self, indices: torch.Tensor) -> ImageBatch:
+        images, labels = super().batch(indices)
+        return ImageBatch(images * 0, labels)
+
+
+def test_the_gap_is_measured_on_training_images_as_they_are() -> None:
+    made = built()
+    train(made, 20)
+    as_they_are = evaluate(made)["test/accuracy_on_train"]
+    object.__setattr__(made.data, "train", Dark(64, 0))
+    assert evaluate(made)["test/accuracy_on_train"] == as_they_are > 0.5
 
 
 def both_modes(made: ClassifyStage, size: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
