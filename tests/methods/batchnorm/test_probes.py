@@ -46,6 +46,26 @@ def test_the_shift_of_the_second_layer_by_hand() -> None:
     assert cosine == pytest.approx((after @ before / after.norm() / before.norm()).item())
 
 
+def test_all_layers_before_are_updated_and_no_other() -> None:
+    """Of three maps, the last one's gradient where the first two are new: (softmax - onehot) times that
+    hidden."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(3, 3, bias=False) for _ in range(3))).double()
+    batch = ImageBatch(torch.randn(5, 3).double(), torch.tensor([0, 1, 2, 1, 1]))
+    old = {name: p.detach().clone() for name, p in model.named_parameters()}
+    new = {name: p + 0.5 * torch.randn_like(p) for name, p in old.items()}
+
+    def gradient(before: dict[str, torch.Tensor]) -> torch.Tensor:
+        hidden = batch.images @ before["0.weight"].T @ before["1.weight"].T
+        error = (hidden @ old["2.weight"].T).softmax(1) - nn.functional.one_hot(batch.labels)
+        return (error.T @ hidden / 5).flatten()
+
+    _, (distance, cosine) = shifts(model, layers_of(model), old, new, batch)
+    before, after = gradient(old), gradient(new)
+    assert distance == pytest.approx(((after - before).norm() / before.norm()).item())
+    assert cosine == pytest.approx((after @ before / after.norm() / before.norm()).item())
+
+
 def test_without_an_update_nothing_turns() -> None:
     model = Two().double()
     batch = ImageBatch(torch.randn(5, 3).double(), torch.tensor([0, 1, 0, 1, 1]))
