@@ -169,6 +169,7 @@ def test_the_rate_goes_with_the_batch() -> None:
     assert made.rates(0)["optimizer"] == pytest.approx(0.025)
     assert made.rates(19)["optimizer"] == pytest.approx(0.025)
     assert made.rates(20)["optimizer"] == pytest.approx(0.0025)
+    assert built(lr=0.1, lr_batch=32, parts=4).rates(0)["optimizer"] == pytest.approx(0.025)
 
 
 @pytest.mark.parametrize(
