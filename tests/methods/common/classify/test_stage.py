@@ -100,6 +100,16 @@ def test_both_modes_are_measured_in_large_batches_and_not_in_too_large_ones() ->
     assert "test/train_mode_gap" not in evaluate(built(data=images(64), batch_size=65))
 
 
+def test_moments_are_recalibrated_on_training_images() -> None:
+    made = built(recalibrate_batches=4, norm_momentum=0.0)
+    train(made, 20)
+    found = evaluate(made)
+    object.__setattr__(made.data, "validation", Dark(64, 1))
+    assert evaluate(made) == found
+    object.__setattr__(made.data, "train", Dark(64, 0))
+    assert evaluate(made)["test/loss"] != found["test/loss"]
+
+
 def test_the_running_mode_is_the_recalibrated_one() -> None:
     """Moving averages that never move leave a network that says nothing; its recalibrated self does."""
     made = built(data=images(64), recalibrate_batches=8, norm_momentum=0.0)
@@ -201,6 +211,9 @@ def test_a_finished_network_is_evaluated_at_any_batch_size(tmp_path: Path) -> No
     found = evaluate(built(batch_size=1, checkpoint=tmp_path))
     assert "test/accuracy" in found
     assert "test/train_mode_gap" not in found
+    looked = evaluate(built(checkpoint=tmp_path), "validation")
+    assert "validation/error" in looked
+    assert "validation/error_median_last5" not in looked  # which is of a training
     with pytest.raises(ValueError, match="one value a channel"):
         built(batch_size=1, checkpoint=tmp_path, recalibrate_batches=2)
 
