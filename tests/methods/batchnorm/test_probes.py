@@ -11,6 +11,7 @@ from torch import nn
 from datasets.types import ImageBatch
 from methods.batchnorm.covariate import GradientShift, layers_of, shifts
 from methods.batchnorm.layers import Layers, running_error, saturation
+from methods.common.norm.recalibrate import batch_moments
 from tests.methods.common.classify.settings import built, images, train
 
 
@@ -156,6 +157,16 @@ def test_a_single_image_to_look_at_is_refused() -> None:
     object.__setattr__(data, "validation", images(1).validation)
     with pytest.raises(ValueError, match="the validation part has one image"):
         built(Layers(), data=data)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 1.0])
+def test_the_running_moments_are_those_of_before_the_look(momentum: float) -> None:
+    probe = Layers()
+    made = built(probe, norm_momentum=momentum)
+    train(made, 10)
+    with batch_moments(made.classifier):
+        alone = running_error(made.classifier, probe.images)
+    assert probe.metrics()["running_error"] == alone["running_error"] > 0.01
 
 
 def test_layers_are_measured_without_a_change() -> None:

@@ -110,6 +110,14 @@ def test_moments_are_recalibrated_on_training_images() -> None:
     assert evaluate(made)["test/loss"] != found["test/loss"]
 
 
+def test_less_than_a_batch_recalibrates_too() -> None:
+    made = built(data=images(40), batch_size=60, recalibrate_batches=50, norm_momentum=0.0)
+    train(made, 20)
+    plain = built(data=images(40), batch_size=60, norm_momentum=0.0)
+    train(plain, 20)
+    assert evaluate(made)["test/loss"] < evaluate(plain)["test/loss"] - 0.1
+
+
 def test_the_running_mode_is_the_recalibrated_one() -> None:
     """Moving averages that never move leave a network that says nothing; its recalibrated self does."""
     made = built(data=images(64), recalibrate_batches=8, norm_momentum=0.0)
@@ -141,7 +149,7 @@ def test_recalibrated_moments_are_used() -> None:
 @pytest.mark.parametrize("norm", ["none", "batch", "group", "layer", "renorm"])
 def test_it_learns(norm: str, implementation: str) -> None:
     made = built(norm=norm, norm_impl=implementation, activation="relu", lr=0.05)
-    losses = [float(found["loss"]) for found in train(made, 60)]
+    losses = [float(found["loss"]) for found in train(made, 120)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert evaluate(made)["test/accuracy"] > 0.5
 
