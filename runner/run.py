@@ -260,7 +260,10 @@ def _check(composed: Composed, context: Context, place: Path, journal: Journal, 
         seed=derive(context.seed, task) % 2**31,
         batches=partial(context.feed.batches, stream),
     )
-    done, items = contract.items(function(composed.method_config, inputs))
+    try:
+        done, items = contract.items(function(composed.method_config, inputs))
+    except ValueError as error:
+        raise ConfigError(f"{task} does not fit its data or settings: {error}") from error
     folder.write_items(place, items)
     found = {name: float(value) for name, value in done.items()}
     journal.write(task, 0, found)

@@ -12,8 +12,11 @@ from runner.api import Inputs, Metrics
 
 
 def batch_of_one(config: BatchNormConfig, inputs: Inputs) -> Metrics:
-    """Whether one image alone is refused in training: 1 if so, 0 if not."""
+    """Whether one image alone is refused in training, where two are not: 1 if so, 0 if not.
+
+    Raises ValueError where two are refused, too."""
     net = network(config, inputs.data.shape, len(inputs.data.classes)).train()
+    net(torch.zeros(2, *inputs.data.shape))
     try:
         net(torch.zeros(1, *inputs.data.shape))
     except ValueError:

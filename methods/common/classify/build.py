@@ -29,7 +29,8 @@ def norm_of(config: ClassifierConfig) -> Norm:
 def network(config: ClassifierConfig, shape: tuple[int, int, int], classes: int) -> nn.Module:
     """A network for images of `shape` `(C, H, W)`, with initial weights.
 
-    Raises ValueError for channels that do not divide into groups, and a depth that no network has.
+    Raises ValueError for channels that do not divide into groups, a depth that no network has, and images
+    that are too small.
     """
     norm, activation = norm_of(config), ACTIVATIONS[config.activation]
     made: nn.Module
@@ -39,6 +40,8 @@ def network(config: ClassifierConfig, shape: tuple[int, int, int], classes: int)
         case "resnet":
             made = ResNet(shape[0], classes, config.depth, config.width, norm, config.zero_gamma)
         case "vgg16":
+            if min(shape[1:]) < 32:
+                raise ValueError(f"network=vgg16 halves an image five times, and {shape} has too few pixels")
             made = VGG16(shape[0], classes, norm, config.dropout)
         case "inception":
             made = InceptionNet(shape[0], classes, norm, activation, config.dropout)

@@ -56,7 +56,8 @@ class Score:
         return found
 
     def _calibration(self, tick: Tick) -> Iterator[Tensor]:
-        size = self.inputs.part_size
+        """Whole batches; of a part that is smaller than one, all of it."""
+        size = min(self.inputs.part_size, len(self.data.train))
         some = Some(self.data.train, self.recalibrate * size)
         for batch in self.inputs.batches(some, size):
             if len(batch.labels) == size:

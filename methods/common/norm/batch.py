@@ -96,7 +96,7 @@ class BatchNorm(nn.Module):
             raise ValueError(f"{type(self).__name__} takes {wanted} dimensions, not {shape}")
         if shape[1] != self.channels:
             raise ValueError(f"{type(self).__name__} has {self.channels} channels, not those of {shape}")
-        if self._own_moments and x.numel() == self.channels:
+        if self._own_moments and x.numel() == self.channels > 0:
             raise ValueError(f"{shape} has one value a channel; batch statistics need two or more")
         refuse_mixed(x, self.running_mean if self.weight is None else self.weight)
 

@@ -62,7 +62,7 @@ class Norm:
             case "renorm":
                 return BatchRenorm(channels, self.eps, self.momentum)
             case "group":
-                groups = groups_for(channels) if self.groups is None else self.groups
+                groups = groups_for(channels, self.dims) if self.groups is None else self.groups
                 if channels % groups:
                     raise ValueError(f"{channels} channels do not divide into {groups} groups")
                 if self.scattered:
@@ -76,6 +76,7 @@ class Norm:
                 )
 
 
-def groups_for(channels: int) -> int:
-    """The paper's 32 groups where there are channels enough; in narrow layers, groups of two or more."""
-    return gcd(channels, max(1, min(32, channels // 2)))
+def groups_for(channels: int, dims: int = 2) -> int:
+    """The paper's 32 groups where there are channels enough; in narrow layers, groups of two or more, and of
+    eight where a channel is one value: two values alone become -1 and 1, whatever they were."""
+    return gcd(channels, max(1, min(32, channels // (2 if dims > 1 else 8))))

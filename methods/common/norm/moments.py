@@ -22,10 +22,12 @@ def moments(x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Mean and biased variance over `dims`, which are kept with length 1.
 
     In two passes: the mean of squares less the square of the mean cancels to nothing, or below it, where the
-    mean is large and the spread small.
+    mean is large and the spread small. What rounding left of the mean is then added to it.
     """
     mean = x.mean(dims, keepdim=True)
-    return mean, (x - mean).square().mean(dims, keepdim=True)
+    centred = x - mean
+    rest = centred.mean(dims, keepdim=True)
+    return mean + rest, centred.square().mean(dims, keepdim=True) - rest.square()
 
 
 def scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 from datasets.types import ImageBatch
 from methods.batchnorm.covariate import GradientShift, layers_of, shifts
 from methods.batchnorm.layers import Layers, running_error, saturation
+from methods.common.norm.recalibrate import batch_moments
 from tests.methods.common.classify.settings import built, images, train
 
 
@@ -41,6 +42,26 @@ def test_the_shift_of_the_second_layer_by_hand() -> None:
 
     assert layers_of(model) == [["first.weight", "first.bias"], ["second.weight"]]
     ((distance, cosine),) = shifts(model, layers_of(model), old, new, batch)
+    before, after = gradient(old), gradient(new)
+    assert distance == pytest.approx(((after - before).norm() / before.norm()).item())
+    assert cosine == pytest.approx((after @ before / after.norm() / before.norm()).item())
+
+
+def test_all_layers_before_are_updated_and_no_other() -> None:
+    """Of three maps, the last one's gradient where the first two are new: (softmax - onehot) times that
+    hidden."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(3, 3, bias=False) for _ in range(3))).double()
+    batch = ImageBatch(torch.randn(5, 3).double(), torch.tensor([0, 1, 2, 1, 1]))
+    old = {name: p.detach().clone() for name, p in model.named_parameters()}
+    new = {name: p + 0.5 * torch.randn_like(p) for name, p in old.items()}
+
+    def gradient(before: dict[str, torch.Tensor]) -> torch.Tensor:
+        hidden = batch.images @ before["0.weight"].T @ before["1.weight"].T
+        error = (hidden @ old["2.weight"].T).softmax(1) - nn.functional.one_hot(batch.labels)
+        return (error.T @ hidden / 5).flatten()
+
+    _, (distance, cosine) = shifts(model, layers_of(model), old, new, batch)
     before, after = gradient(old), gradient(new)
     assert distance == pytest.approx(((after - before).norm() / before.norm()).item())
     assert cosine == pytest.approx((after @ before / after.norm() / before.norm()).item())
@@ -136,6 +157,16 @@ def test_a_single_image_to_look_at_is_refused() -> None:
     object.__setattr__(data, "validation", images(1).validation)
     with pytest.raises(ValueError, match="the validation part has one image"):
         built(Layers(), data=data)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 1.0])
+def test_the_running_moments_are_those_of_before_the_look(momentum: float) -> None:
+    probe = Layers()
+    made = built(probe, norm_momentum=momentum)
+    train(made, 10)
+    with batch_moments(made.classifier):
+        alone = running_error(made.classifier, probe.images)
+    assert probe.metrics()["running_error"] == alone["running_error"] > 0.01
 
 
 def test_layers_are_measured_without_a_change() -> None:

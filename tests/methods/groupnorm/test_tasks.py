@@ -75,6 +75,7 @@ def test_what_is_reported_is_what_the_entry_says(name: str, tmp_path: Path) -> N
             {"check/moved_train": 0},
         ),
         (["method=groupnorm", "task=check/one_function"], {"check/mode_difference": 0}),
+        (["method=batchnorm", "method.norm=none", "task=check/batch_of_one"], {"check/refuses_one": 0}),
         (["method=groupnorm", "method.network=mlp", "task=check/one_function"], {"check/mode_difference": 0}),
     ],
 )
@@ -95,6 +96,9 @@ def test_batch_norm_is_seen_where_group_norm_is_not(tmp_path: Path) -> None:
         (["method.norm=bach"], "is not one of none, batch, group"),
         (["method.norm=group", "method.groups=3"], "100 channels do not divide into 3 groups"),
         (["method.network=resnet", "method.depth=9"], "no ResNet of depth 9"),
+        (["method.network=vgg16"], "network=vgg16 halves an image five times, and (1, 8, 8) has too few"),
+        (["task=check/batch_of_one", "method.norm=group", "method.hidden=[1]"], "more than 1 value"),
+        (["task=check/coupled", "method.norm=group", "method.groups=3"], "100 channels do not divide into 3"),
         (["method.norm=instance"], "needs positions"),
         (["dataset.batch_size=2", "trainer.accumulate=2"], "takes no batches of 1 images of (1, 8, 8)"),
         (["dataset.classes=[3]"], "two classes or more; digits has only '3'"),

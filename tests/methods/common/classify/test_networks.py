@@ -126,4 +126,6 @@ def test_initial_weights() -> None:
     made = network(config(network="resnet", width=32, norm="none"), (3, 8, 8), 10)
     kernel = made.stages[0][0].residual[0].weight
     assert kernel.std().item() == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.05)
+    wider = made.stages[1][0].residual[0].weight  # from 32 channels to 64: by the latter
+    assert wider.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.05)
     assert made.stages[0][0].residual[0].bias.abs().max() == 0

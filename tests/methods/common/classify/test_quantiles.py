@@ -49,6 +49,20 @@ def test_batch_normalisation_keeps_the_distribution_as_wide_as_it_is() -> None:
     assert found["batch"] < 0.5 * found["none"]
 
 
+def test_the_unit_that_is_asked_for_is_looked_at() -> None:
+    found = []
+    for unit in (3, 9):  # of six units the fourth, both times
+        probe = Quantiles(5, (0.15, 0.5, 0.85), unit=unit)
+        made = built(probe, norm="none", hidden=(6,))
+        x = made.classifier.prepare(probe.images).flatten(1) @ made.classifier.net.layers[1].weight[3]
+        assert probe.history[0, 0, 1].item() == pytest.approx(x.median().item(), abs=0.2)
+        found.append(probe.history[0].clone())
+    assert torch.equal(*found)
+    other = Quantiles(5, (0.15, 0.5, 0.85), unit=0)
+    built(other, norm="none", hidden=(6,))
+    assert not torch.equal(other.history[0], found[0])
+
+
 def test_it_looks_when_it_is_due_and_changes_nothing() -> None:
     probe = Quantiles(10, (0.15, 0.5, 0.85))
     with_probe, without = built(probe), built()

@@ -10,9 +10,10 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
+from datasets.types import ImageBatch
 from methods.common.classify.some import Some
 from methods.common.classify.stage import ClassifyStage
-from tests.methods.common.classify.settings import built, evaluate, images, train
+from tests.methods.common.classify.settings import Few, built, evaluate, images, train
 
 
 def logits(made: ClassifyStage, split: str, size: int, train_mode: bool = False) -> torch.Tensor:
@@ -47,6 +48,26 @@ def test_the_gap_is_training_less_test() -> None:
     assert found["test/gap"] == pytest.approx(own - found["test/accuracy"])
 
 
+class Dark(Few):
+    """Training images that augmentation has put out."""
+
+    @property
+    def plain(self) -> Few:
+        return Few(len(self), 0)
+
+    def batch(self, indices: torch.Tensor) -> ImageBatch:
+        images, labels = super().batch(indices)
+        return ImageBatch(images * 0, labels)
+
+
+def test_the_gap_is_measured_on_training_images_as_they_are() -> None:
+    made = built()
+    train(made, 20)
+    as_they_are = evaluate(made)["test/accuracy_on_train"]
+    object.__setattr__(made.data, "train", Dark(64, 0))
+    assert evaluate(made)["test/accuracy_on_train"] == as_they_are > 0.5
+
+
 def both_modes(made: ClassifyStage, size: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Labels, classes with the moments of each batch of `size`, and classes with the running ones."""
     images, labels = Some(made.data.test, count).batch(torch.arange(count))
@@ -77,6 +98,24 @@ def test_train_mode_takes_each_batch_by_its_own_moments(parts: int, size: int) -
 def test_both_modes_are_measured_in_large_batches_and_not_in_too_large_ones() -> None:
     assert "test/train_mode_gap" in evaluate(built(data=images(1100), batch_size=1050))
     assert "test/train_mode_gap" not in evaluate(built(data=images(64), batch_size=65))
+
+
+def test_moments_are_recalibrated_on_training_images() -> None:
+    made = built(recalibrate_batches=4, norm_momentum=0.0)
+    train(made, 20)
+    found = evaluate(made)
+    object.__setattr__(made.data, "validation", Dark(64, 1))
+    assert evaluate(made) == found
+    object.__setattr__(made.data, "train", Dark(64, 0))
+    assert evaluate(made)["test/loss"] != found["test/loss"]
+
+
+def test_less_than_a_batch_recalibrates_too() -> None:
+    made = built(data=images(40), batch_size=60, recalibrate_batches=50, norm_momentum=0.0)
+    train(made, 20)
+    plain = built(data=images(40), batch_size=60, norm_momentum=0.0)
+    train(plain, 20)
+    assert evaluate(made)["test/loss"] < evaluate(plain)["test/loss"] - 0.1
 
 
 def test_the_running_mode_is_the_recalibrated_one() -> None:
@@ -110,7 +149,7 @@ def test_recalibrated_moments_are_used() -> None:
 @pytest.mark.parametrize("norm", ["none", "batch", "group", "layer", "renorm"])
 def test_it_learns(norm: str, implementation: str) -> None:
     made = built(norm=norm, norm_impl=implementation, activation="relu", lr=0.05)
-    losses = [float(found["loss"]) for found in train(made, 60)]
+    losses = [float(found["loss"]) for found in train(made, 120)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert evaluate(made)["test/accuracy"] > 0.5
 
@@ -148,6 +187,7 @@ def test_the_rate_goes_with_the_batch() -> None:
     assert made.rates(0)["optimizer"] == pytest.approx(0.025)
     assert made.rates(19)["optimizer"] == pytest.approx(0.025)
     assert made.rates(20)["optimizer"] == pytest.approx(0.0025)
+    assert built(lr=0.1, lr_batch=32, parts=4).rates(0)["optimizer"] == pytest.approx(0.025)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +219,9 @@ def test_a_finished_network_is_evaluated_at_any_batch_size(tmp_path: Path) -> No
     found = evaluate(built(batch_size=1, checkpoint=tmp_path))
     assert "test/accuracy" in found
     assert "test/train_mode_gap" not in found
+    looked = evaluate(built(checkpoint=tmp_path), "validation")
+    assert "validation/error" in looked
+    assert "validation/error_median_last5" not in looked  # which is of a training
     with pytest.raises(ValueError, match="one value a channel"):
         built(batch_size=1, checkpoint=tmp_path, recalibrate_batches=2)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from methods.common.norm.batch import BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm
 from methods.common.norm.group import GroupNorm
-from methods.common.norm.recalibrate import recalibrated
+from methods.common.norm.recalibrate import batch_moments, recalibrated
 from tests.methods.common.norm.layers import draw
 
 
@@ -189,3 +189,13 @@ def test_bounds_of_renormalisation_are_checked() -> None:
     for bad in ({"r_max": 0.9}, {"d_max": -0.1}):
         with pytest.raises(ValueError, match="r_max must be at least 1"):
             BatchRenorm(3, **bad)
+
+
+@pytest.mark.parametrize("of_batches", [True, False])
+def test_dropout_is_off_whatever_moments_are_used(of_batches: bool) -> None:
+    model = nn.Sequential(BatchNorm1d(6), nn.Dropout(0.5)).double().train()
+    x = draw((8, 6))
+    with batch_moments(model) if of_batches else recalibrated(model, [x]):
+        assert (model(x) != 0).all()
+        assert model[0].training == of_batches
+    assert model[1].training

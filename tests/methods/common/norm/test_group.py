@@ -74,8 +74,9 @@ def test_random_groups_leave_all_else_that_is_drawn_as_it_is() -> None:
 
 def test_scattered_groups_are_those_of_channels_put_in_order() -> None:
     layer, plain = ScatteredGroupNorm(2, 6).double(), GroupNorm(2, 6).double()
+    assert not torch.equal(layer.order, torch.arange(6))
+    layer.order.copy_(torch.tensor([3, 0, 1, 5, 2, 4]))  # not its own inverse
     with torch.no_grad():
         layer.weight.copy_(draw((6, 1)).flatten())
         plain.weight.copy_(layer.weight[layer.order])
     torch.testing.assert_close(layer(X)[:, layer.order], plain(X[:, layer.order]))
-    assert not torch.equal(layer.order, torch.arange(6))

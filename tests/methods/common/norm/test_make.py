@@ -19,6 +19,12 @@ def test_groups_of_narrow_layers(channels: int, groups: int) -> None:
     assert channels % groups_for(channels) == 0
 
 
+@pytest.mark.parametrize(("channels", "groups"), [(100, 4), (256, 32), (12, 1), (16, 2), (7, 1)])
+def test_groups_of_single_values_are_larger(channels: int, groups: int) -> None:
+    assert groups_for(channels, dims=1) == groups
+    assert Norm("group", dims=1)(channels).num_groups == groups
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_ours_and_torchs_agree(kind: str) -> None:
     x = torch.randn(4, 16, 3, 3)
