@@ -17,6 +17,9 @@ from torch import Tensor
 from methods.imaml.solve import conjugate_gradient
 from methods.imaml.tasks import Losses, gradient, hessian
 
+Adaptation = Callable[[Losses, Tensor, Tensor], Tensor]
+"""Support losses, meta-parameters `[M, D]` and lambda to adapted parameters `[M, D]`."""
+
 Solver = Literal["gd", "momentum", "nesterov", "adam", "hessian_free", "lbfgs"]
 ARMIJO = 1e-4
 """Share of the decrease that the slope promises which a step must keep (Nocedal and Wright, section 3.1)."""

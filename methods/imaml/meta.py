@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from methods.imaml.implicit import Implicit, by_log_lambda
-from methods.imaml.inner import Inner
+from methods.imaml.inner import Adaptation, Inner
 from methods.imaml.tasks import Losses, Tasks, gradient
 
 
@@ -30,7 +30,7 @@ class Meta(NamedTuple):
     by_log_lambda: Tensor | None = None
 
 
-def implicit(tasks: Tasks, theta: Tensor, lam: Tensor, inner: Inner, solve: Implicit, many: int) -> Meta:
+def implicit(tasks: Tasks, theta: Tensor, lam: Tensor, inner: Adaptation, solve: Implicit, many: int) -> Meta:
     """iMAML (algorithm 2): by the solution of the inner problem, not by the way to it."""
     start = theta.detach().expand(many, -1)
     phi = inner(tasks.support, start, lam)

@@ -67,9 +67,7 @@ class MetaStage(TrainStage):
                 return conv4(shape, c.filters, c.blocks, c.way)
             return mlp(shape[0] * shape[1] * shape[2], c.hidden, c.way, c.activation)
         if c.network == "conv4":
-            raise ValueError(
-                f"network=conv4 takes images, and {self.data.name} has none; network=mlp does not"
-            )
+            raise ValueError(f"network=conv4 takes images, which {self.data.name} has none of")
         return mlp(self.data.train.inputs, c.hidden, self.data.train.outputs, c.activation)
 
     def _sampler(self, part: str, count: int) -> EpisodeSampler | RegressionSampler:
@@ -90,17 +88,16 @@ class MetaStage(TrainStage):
         return self.sampler.batch(index)
 
     def step(self, batch: Episode, update: Update, step: int) -> Metrics:
-        found = [(len(part.support), self._meta(part)) for part in self._chunks(batch)]
-        total = sum(many for many, _ in found)
-        theta = sum(many / total * meta.gradient for many, (meta, _) in found)
-        gradients = [
-            *self.flat.pieces(theta),
-            *self.others([(many / total, meta) for many, (meta, _) in found]),
-        ]
+        found, many = [], len(batch.support)
         logged: Metrics = {}
-        for many, (meta, measured) in found:
+        for part in self._chunks(batch):
+            weight = len(part.support) / many
+            meta, measured = self._meta(part)
+            found.append((weight, meta))
             for name, value in {**meta.log, **measured}.items():
-                logged[name] = logged.get(name, 0.0) + many / total * value
+                logged[name] = logged.get(name, 0.0) + weight * value
+        theta = torch.stack([weight * meta.gradient for weight, meta in found]).sum(0)
+        gradients = [*self.flat.pieces(theta), *self.others(found)]
         return logged | update.apply(self.optimizer, gradients)
 
     def others(self, found: list[tuple[float, Meta]]) -> list[Tensor]:

@@ -38,7 +38,7 @@ def draw_episode(support: Tensor, query: Tensor, distances: Tensor, labels: Tens
             if k == 0:
                 axes.set_title("query" if i == shot else f"support {i + 1}", fontsize=8)
         bars = figure.add_subplot(grid[k, shot + 1])
-        bars.barh(range(way), distances[k], color=[COLOURS(j % 20) for j in range(way)])
+        bars.barh(range(way), distances[k].numpy(), color=[COLOURS(j % 20) for j in range(way)])
         right = int(nearest[k]) == int(labels[k])
         said = f"nearest: {int(nearest[k]) + 1}, {'right' if right else 'wrong'}"
         bars.set_title(said, fontsize=7, loc="right")

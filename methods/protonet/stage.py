@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from datasets.types import ClassSplit, Episode, Episodes, EpisodeSampler
 from methods.common.fewshot.conv4 import Conv4
 from methods.common.fewshot.score import interval, name_of, right
+from methods.common.norm.recalibrate import batch_moments
 from methods.protonet.config import MatchingConfig, ProtoNetConfig
 from methods.protonet.distance import Distance
 from methods.protonet.figures import draw_confusion, draw_episode, draw_space
@@ -135,11 +137,12 @@ class FewShotStage(TrainStage):
     ) -> tuple[Tensor, Tensor]:
         """Accuracy and mean loss of each episode, float64 `[N]`."""
         accuracies, losses = [], []
-        for episode, scores in self._scored(sampler, known):
-            tick()
-            labels = episode.query_labels.to(scores.device)
-            accuracies.append(right(scores, labels).cpu())
-            losses.append(-scores.gather(-1, labels.unsqueeze(-1)).squeeze(-1).double().mean(-1).cpu())
+        with batch_moments(self.encoder) if known is None else nullcontext():
+            for episode, scores in self._scored(sampler, known):
+                tick()
+                labels = episode.query_labels.to(scores.device)
+                accuracies.append(right(scores, labels).cpu())
+                losses.append(-scores.gather(-1, labels.unsqueeze(-1)).squeeze(-1).double().mean(-1).cpu())
         return torch.cat(accuracies), torch.cat(losses)
 
     def _scored(self, sampler: EpisodeSampler, known: Tensor | None) -> Iterator[tuple[Episode, Tensor]]:
@@ -147,7 +150,6 @@ class FewShotStage(TrainStage):
         for number in range(len(sampler)):
             index = torch.tensor([number])
             if known is None:
-                self.encoder.train()
                 episode = sampler.batch(index)
                 yield episode, self.scores(Episode(*(one.to(self.inputs.device) for one in episode)))
             else:
