@@ -24,7 +24,7 @@ class Stopped(Exception):
 
 
 class BadMethod(Exception):
-    """A method or data set that does not keep the contract of `runner/api.py` or `datasets/types.py`; the
+    """A method or data set that does not keep the contract of `runner/api.py` or `datasets/types/`; the
     message names it, its file and what is wanted."""
 
 

@@ -65,6 +65,10 @@ class Norm:
                 groups = groups_for(channels, self.dims) if self.groups is None else self.groups
                 if channels % groups:
                     raise ValueError(f"{channels} channels do not divide into {groups} groups")
+                if self.dims == 1 and channels == groups:
+                    raise ValueError(
+                        f"{groups} groups of {channels} channels have one value each; two are needed"
+                    )
                 if self.scattered:
                     return ScatteredGroupNorm(groups, channels, self.eps)
                 return (nn.GroupNorm if fused else GroupNorm)(groups, channels, self.eps)
