@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datasets.config import (
     CurvesConfig,
+    DescribedConfig,
     DigitsConfig,
+    DistractorsConfig,
     EpisodesConfig,
     FolderConfig,
     HeldOutConfig,
@@ -75,6 +77,20 @@ ENTRIES: tuple[DatasetEntry, ...] = (
     _episodes("omniglot_small", "242 of Omniglot's characters, from 8 alphabets", "omniglot:load_small"),
     _episodes(
         "glyphs", "letters of fifteen scripts, 20 drawings each; needs no download", "glyphs.load:load", False
+    ),
+    DatasetEntry(
+        "distractors",
+        "vectors whose classes differ in a few numbers of many; needs no download",
+        DistractorsConfig,
+        "datasets.vectors:distractors",
+        ("episodes", "tasks"),
+    ),
+    DatasetEntry(
+        "described",
+        "vectors of classes that are known by attributes; needs no download",
+        DescribedConfig,
+        "datasets.vectors:described",
+        ("episodes", "tasks"),
     ),
     DatasetEntry(
         "sinusoid",

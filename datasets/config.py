@@ -143,3 +143,38 @@ class LinearConfig(CurvesConfig):
 
     inputs: int = field(metadata={"help": "numbers in an input", "min": 1, "max": 4096})
     condition: float = field(metadata={"help": "largest over smallest variance of the inputs", "min": 1})
+
+
+@dataclass(frozen=True)
+class VectorsConfig:
+    """Classes of vectors that are drawn."""
+
+    batch_size: int = field(metadata={"help": "episodes per batch", "min": 1, "max": 65536})
+    classes: tuple[int, ...] = field(
+        metadata={"help": "classes of the train, validation and test parts", "min": 2}
+    )
+    images: int = field(metadata={"help": "vectors of each class", "min": 2})
+
+    def __post_init__(self) -> None:
+        if len(self.classes) != 3:
+            raise ValueError(f"dataset.classes has three numbers, not {len(self.classes)}")
+
+
+@dataclass(frozen=True)
+class DistractorsConfig(VectorsConfig):
+    """Classes that differ in a few numbers of many."""
+
+    useful: int = field(metadata={"help": "numbers in which classes differ", "min": 1})
+    irrelevant: int = field(metadata={"help": "numbers in which they do not", "min": 0})
+    spread: float = field(
+        metadata={"help": "deviation of the classes' means in each useful number", "above": 0}
+    )
+
+
+@dataclass(frozen=True)
+class DescribedConfig(VectorsConfig):
+    """Classes that are known by attributes."""
+
+    attributes: int = field(metadata={"help": "attributes of a class", "min": 1})
+    features: int = field(metadata={"help": "numbers of a vector", "min": 1})
+    noise: float = field(metadata={"help": "deviation of vectors around what the attributes give", "min": 0})

@@ -277,6 +277,10 @@ class Work(Protocol):
 class ComputeStage(Stage):
     """A stage that computes something once: features, a cache, a closed-form fit."""
 
+    def build(self, inputs: Inputs) -> None:
+        """Makes what `run` and `restore` work with, seeded as for a `TrainStage`; a ValueError says in a
+        sentence that settings and data do not fit each other."""
+
     @abstractmethod
     def run(self, work: Work, inputs: Inputs) -> Metrics:
         """Writes its results below `work.dir` and returns metrics named `<split>/<name>`."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class Episode(NamedTuple):
-    """M episodes of one size; their images uint8 `[M, S, C, H, W]` and `[M, Q, C, H, W]`.
+    """M episodes of one size; their images uint8 `[M, S, C, H, W]` and `[M, Q, C, H, W]`, or vectors float32
+    `[M, S, D]` and `[M, Q, D]`.
 
     Labels int64 `[M, S]` and `[M, Q]` are places in the episode's own list of classes, `[0, way)`; images of
     one class lie side by side. Which classes of the part these are stands in `classes`, int64 `[M, way]`.
@@ -26,25 +27,33 @@ class Episode(NamedTuple):
 
 
 class ClassSplit:
-    """A part of a data set as classes: uint8 `[N, C, H, W]`, in which each class's images are neighbours.
+    """A part of a data set as classes, in which each class's images are neighbours.
 
     Arguments:
-        images: all images of the part, class by class.
+        images: all images of the part, class by class: uint8 `[N, C, H, W]`, or vectors float32 `[N, D]`.
         counts: images of each class, int64 `[K]`, at least 1.
         names: of the classes.
         groups: what each class belongs to, such as an alphabet.
+        attributes: what is known of each class without an image, float32 `[K, A]`; None for nothing.
     """
 
     def __init__(
-        self, images: Tensor, counts: np.ndarray, names: Sequence[str], groups: Sequence[str]
+        self,
+        images: Tensor,
+        counts: np.ndarray,
+        names: Sequence[str],
+        groups: Sequence[str],
+        attributes: Tensor | None = None,
     ) -> None:
         import numpy as np
 
         if not (len(counts) == len(names) == len(groups) and counts.sum() == len(images)):
             raise ValueError("counts, names and groups do not describe the images")
+        if attributes is not None and len(attributes) != len(counts):
+            raise ValueError(f"{len(attributes)} rows of attributes do not describe {len(counts)} classes")
         if (empty := np.flatnonzero(counts < 1)).size:
             raise ValueError(f"class {names[empty[0]]} has no image")
-        self.images, self.counts = images, counts.astype(np.int64)
+        self.images, self.counts, self.attributes = images, counts.astype(np.int64), attributes
         self.names, self.groups = tuple(names), tuple(groups)
         self.first = np.concatenate(([0], np.cumsum(self.counts)[:-1]))
 
@@ -60,8 +69,8 @@ class Episodes:
     Attributes:
         name: the data set's name.
         checksum: identifies the bytes and the split that were read (hexadecimal).
-        shape: `(C, H, W)` of every image.
-        levels: number of grey levels; pixel values are integers in `[0, levels)`.
+        shape: `(C, H, W)` of every image, or `(D,)` of every vector.
+        levels: number of grey levels, pixel values being integers in `[0, levels)`; None for vectors.
         train, validation, test: the parts.
     """
 
@@ -69,8 +78,8 @@ class Episodes:
 
     name: str
     checksum: str
-    shape: tuple[int, int, int]
-    levels: int
+    shape: tuple[int, ...]
+    levels: int | None
     train: ClassSplit
     validation: ClassSplit
     test: ClassSplit
@@ -95,25 +104,29 @@ class EpisodeSampler:
     Arguments:
         split: the part.
         way: classes of an episode, `method.way`.
-        shot: support images of each class; several numbers, one for each class, are given to the classes in
-            a random order.
+        shot: support images of each class, 0 where the part has attributes; several numbers, one for each
+            class, are given to the classes in a random order.
         query: query images of each class.
         seed: of the whole stream.
         episodes: how many there are, for `len`.
 
     Raises:
-        ValueError: where the part has too few classes, or a class too few images.
+        ValueError: where the part has too few classes, a class too few images, or nothing tells what a class
+            is.
     """
 
     def __init__(
         self, split: ClassSplit, way: int, shot: int | Sequence[int], query: int, seed: int, episodes: int
     ) -> None:
         import numpy as np
+        import torch
 
         shots = [shot] * way if isinstance(shot, int) else list(shot)
         if way > len(split):
             raise ValueError(f"{way} classes were asked for, way, and the part has {len(split)}")
-        if len(shots) != way or min(shots) < 1 or query < 1:
+        if shot == 0 and split.attributes is None:
+            raise ValueError("shot=0 takes classes that are described by attributes, which this data has not")
+        if len(shots) != way or (min(shots) < 1 and shot != 0) or query < 1:
             raise ValueError(f"shot={shot} must be one number, or one for each of {way} classes, from 1 on")
         least = int(split.counts.argmin())
         if split.counts[least] < max(shots) + query:
@@ -124,27 +137,30 @@ class EpisodeSampler:
         self.split, self.way, self.shots, self.query = split, way, np.array(shots), query
         self.seed, self.episodes = seed, episodes
         self._even = len(set(shots)) == 1
+        self._beyond = np.arange(int(split.counts.max()))
+        self._asked = torch.arange(way).repeat_interleave(query)
 
     def __len__(self) -> int:
         return self.episodes
 
     def draw(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Classes `[way]`, places of the support images `[S]` and of the query images `[way, query]`, and the
-        support's labels `[S]`."""
+        """Classes `[way]`, places of the support images `[S]` and of the query images `[way * query]`, and
+        the support's labels `[S]`, all int64."""
         import numpy as np
 
         random = np.random.default_rng((self.seed, number))
         classes = random.choice(len(self.split), self.way, replace=False)
-        counts = self.split.counts[classes]
-        keys = random.random((self.way, int(counts.max())))
-        keys[np.arange(keys.shape[1]) >= counts[:, None]] = 2.0  # beyond the images that a class has
-        shots = self.shots if self._even else random.permutation(self.shots)
+        keys = random.random((self.way, len(self._beyond)))
+        keys[self._beyond >= self.split.counts[classes][:, None]] = 2.0  # images that a class has not
         picked = keys.argsort(1, kind="stable") + self.split.first[classes][:, None]
-        most = int(shots.max())
-        mask = np.arange(most) < shots[:, None]
-        support = picked[:, :most][mask]
+        if self._even:
+            shot = self.shots[0]
+            support, query = picked[:, :shot], picked[:, shot : shot + self.query]
+            return classes, support.ravel(), query.ravel(), np.arange(self.way).repeat(shot)
+        shots = random.permutation(self.shots)
+        support = picked[:, : shots.max()][np.arange(shots.max()) < shots[:, None]]
         query = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
-        return classes, support, query, np.repeat(np.arange(self.way), shots)
+        return classes, support, query.ravel(), np.arange(self.way).repeat(shots)
 
     def places(self, indices: Tensor) -> Episode:
         """The episodes with the numbers `indices` (int64 `[M]`), with places of images in the part, int64
@@ -152,17 +168,15 @@ class EpisodeSampler:
         import numpy as np
         import torch
 
-        drawn = zip(*(self.draw(int(number)) for number in indices), strict=True)
+        drawn = zip(*(self.draw(number) for number in indices.tolist()), strict=True)
         classes, support, query, labels = (torch.from_numpy(np.stack(part)) for part in drawn)
-        asked = torch.arange(self.way).repeat_interleave(self.query).expand(len(indices), -1)
-        return Episode(support, labels, query.flatten(1), asked, classes)
+        return Episode(support, labels, query, self._asked.expand(len(indices), -1), classes)
 
     def batch(self, indices: Tensor) -> Episode:
         """The episodes with the numbers `indices`, int64 `[M]`."""
-        import torch
-
         places = self.places(indices)
-        both = torch.cat((places.support, places.query), 1)
-        images = self.split.images.index_select(0, both.flatten()).unflatten(0, both.shape)
-        many = places.support.shape[1]
-        return places._replace(support=images[:, :many], query=images[:, many:])
+        support, query = (self._images(place) for place in (places.support, places.query))
+        return places._replace(support=support, query=query)
+
+    def _images(self, places: Tensor) -> Tensor:
+        return self.split.images.index_select(0, places.flatten()).unflatten(0, places.shape)

@@ -22,7 +22,7 @@ def mlp(inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> 
     return nn.Sequential(*layers, nn.Linear((inputs, *hidden)[-1], outputs))
 
 
-def conv4(shape: tuple[int, int, int], filters: int, blocks: int, outputs: int) -> nn.Sequential:
+def conv4(shape: tuple[int, ...], filters: int, blocks: int, outputs: int) -> nn.Sequential:
     """The four-block network and a linear map; normalised by each batch's own moments, in testing too
     (Finn et al., ICML 2017)."""
     encoder = Conv4(shape, filters, blocks, track=False)

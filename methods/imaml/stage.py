@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,7 +66,7 @@ class MetaStage(TrainStage):
             shape = self.data.shape
             if c.network == "conv4":
                 return conv4(shape, c.filters, c.blocks, c.way)
-            return mlp(shape[0] * shape[1] * shape[2], c.hidden, c.way, c.activation)
+            return mlp(math.prod(shape), c.hidden, c.way, c.activation)
         if c.network == "conv4":
             raise ValueError(f"network=conv4 takes images, which {self.data.name} has none of")
         return mlp(self.data.train.inputs, c.hidden, self.data.train.outputs, c.activation)
@@ -121,7 +122,8 @@ class MetaStage(TrainStage):
         )
 
     def _input(self, x: Tensor) -> Tensor:
-        return x.float() / (self.data.levels - 1) if isinstance(self.data, Episodes) else x
+        levels = self.data.levels if isinstance(self.data, Episodes) else None
+        return x if levels is None else x.float() / (levels - 1)
 
     def losses(self, outputs: Tensor, wanted: Tensor) -> Tensor:
         """Mean cross-entropy, or mean squared error, of each task, `[M]`."""

@@ -4,7 +4,11 @@
 from runner.api import MethodEntry
 
 METRICS = (
-    *(f"{part}/{name}" for part in ("validation", "test") for name in ("accuracy*", "error", "loss")),
+    *(
+        f"{part}/{name}"
+        for part in ("validation", "test")
+        for name in ("accuracy*", "error", "loss", "mean_over_*")
+    ),
     "train/*",
     "check/*",
 )
@@ -17,6 +21,7 @@ METHODS = (
         config=".config:ProtoNetConfig",
         method=".method:FewShotMethod",
         needs="episodes",
+        tasks=("train", "evaluate", "baselines"),
         metrics=METRICS,
     ),
     MethodEntry(
@@ -25,6 +30,16 @@ METHODS = (
         paper="Vinyals et al., NeurIPS 2016",
         config=".config:MatchingConfig",
         method=".method:FewShotMethod",
+        needs="episodes",
+        tasks=("train", "evaluate", "baselines"),
+        metrics=METRICS,
+    ),
+    MethodEntry(
+        name="neighbours",
+        summary="few-shot classification without training, a baseline",
+        paper="Snell, Swersky & Zemel, NeurIPS 2017, table 2",
+        config=".config:NeighboursConfig",
+        method=".neighbours:NeighboursMethod",
         needs="episodes",
         metrics=METRICS,
     ),

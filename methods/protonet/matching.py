@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from methods.protonet.distance import Distance
 
@@ -66,9 +65,3 @@ class FullContext(nn.Module):
             hidden, c = self.cell(given, (h.flatten(0, 1), c))
             h = hidden.view_as(query) + query
         return h
-
-
-def nearest_image(support: Tensor, labels: Tensor, query: Tensor, way: int) -> Tensor:
-    """Class of the nearest support image, the first of equals: one-hot `[M, Q, way]`, as logits."""
-    nearest = torch.cdist(query, support).argmin(-1)
-    return functional.one_hot(labels.gather(1, nearest), way).to(query.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.protonet.config import ProtoNetConfig
+from methods.protonet.config import FewShotConfig
 from methods.protonet.stage import FewShotStage
 from runner.api import Method, Stage
 
@@ -10,7 +10,7 @@ from runner.api import Method, Stage
 class FewShotMethod(Method):
     """One encoder, and a head that compares embeddings."""
 
-    config: ProtoNetConfig
+    config: FewShotConfig
 
     def stages(self) -> list[Stage]:
         return [FewShotStage(self.config)]

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from datasets.types import ClassSplit, Episode, Episodes, EpisodeSampler
-from methods.common.fewshot.conv4 import Conv4
-from methods.common.fewshot.score import interval, name_of, right
+from methods.common.fewshot.score import right
 from methods.common.norm.recalibrate import batch_moments
-from methods.protonet.config import MatchingConfig, ProtoNetConfig
+from methods.protonet.attributes import Described
+from methods.protonet.baselines import compared_by
+from methods.protonet.config import FewShotConfig, MatchingConfig, ProtoNetConfig
 from methods.protonet.distance import Distance
-from methods.protonet.figures import draw_confusion, draw_episode, draw_space
+from methods.protonet.encoder import encoder
+from methods.protonet.episodes import Sizes
 from methods.protonet.matching import Attention, FullContext
-from methods.protonet.prototypes import Nearest, prototypes
-from runner.api import Inputs, Metrics, Picture, TrainStage, Update
+from methods.protonet.pictures import pictures
+from methods.protonet.prototypes import Nearest
+from runner.api import Inputs, Metrics, Picture, TrainStage, Update, Work
 
 LOOK = 512
 """Images at a time where a whole part is embedded."""
-
-SHOWN = 12
-"""Classes in the picture of the space."""
 
 
 class FewShotStage(TrainStage):
@@ -33,7 +32,7 @@ class FewShotStage(TrainStage):
     name = "fewshot"  # of every method of few-shot learning, so that all see the same episodes
     monitor = "validation/loss"
 
-    def __init__(self, config: ProtoNetConfig) -> None:
+    def __init__(self, config: FewShotConfig) -> None:
         self.config = config
 
     def items(self, data: Episodes) -> int:
@@ -41,32 +40,14 @@ class FewShotStage(TrainStage):
 
     def build(self, inputs: Inputs) -> None:
         self.inputs, self.data, c = inputs, inputs.data, self.config
-        self.sampler = self._sampler("train", c.way, c.shot, c.query, c.epoch)
-        for way in c.test_ways:
-            for shot in c.test_shots:
-                self._sampler("test", way, shot, c.test_query, c.episodes)
-        self._sampler("validation", *self._main, c.test_query, c.validation_episodes)
-        self.encoder = Conv4(self.data.shape, c.filters, c.blocks).to(inputs.device)
-        self.head = head(c, self.encoder.width).to(inputs.device)
+        self.sizes = Sizes(c, self.data, inputs.seed)
+        self.sizes.check()
+        self.sampler = self.sizes.sampler("train", c.way, c.shot, c.query, c.epoch)
+        self.encoder = encoder(c, self.data.shape).to(inputs.device)
+        self.head = head(c, self.encoder.width, self.data.train.attributes).to(inputs.device)
         parameters = [*self.encoder.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.Adam(parameters, c.lr, weight_decay=c.weight_decay, fused=True)
         self.tracked = {"encoder": self.encoder, "head": self.head, "optimizer": self.optimizer}
-
-    @property
-    def _main(self) -> tuple[int, int]:
-        """Way and shot of validation."""
-        return self.config.test_ways[0], self.config.test_shots[0]
-
-    def _sampler(
-        self, part: str, way: int, shot: int | Sequence[int], query: int, count: int
-    ) -> EpisodeSampler:
-        """Raises ValueError, naming the part, where it has too few classes or images."""
-        seeds = {"train": 0, "validation": 1, "test": 2}
-        split: ClassSplit = getattr(self.data, part)
-        try:
-            return EpisodeSampler(split, way, shot, query, 3 * self.inputs.seed + seeds[part], count)
-        except ValueError as error:
-            raise ValueError(f"{part} part of {self.data.name}: {error}") from None
 
     def rates(self, step: int) -> dict[str, float]:
         c = self.config
@@ -95,33 +76,30 @@ class FewShotStage(TrainStage):
         many, shots = batch.support.shape[:2]
         images = torch.cat((batch.support, batch.query), 1)
         z = self.embed(images.flatten(0, 1)).unflatten(0, (many, -1)).float()
-        found: Tensor = self.head(z[:, :shots], batch.support_labels, z[:, shots:], batch.classes.shape[1])
+        return self.compared(batch, z[:, :shots], z[:, shots:], self.data.train)
+
+    def compared(self, episode: Episode, support: Tensor, query: Tensor, part: ClassSplit) -> Tensor:
+        """Log-probabilities `[M, Q, way]` of embeddings, whose classes are known by the support, or by their
+        attributes."""
+        if self.config.zero_shot:
+            assert part.attributes is not None
+            support = part.attributes.to(query.device)[episode.classes.to(query.device)]
+        labels = episode.support_labels.to(query.device)
+        found: Tensor = self.head(support, labels, query, episode.classes.shape[1])
         return found
 
     def embed(self, images: Tensor) -> Tensor:
-        """Grey levels `[B, C, H, W]` to embeddings `[B, D]`."""
-        found: Tensor = self.encoder(images.float() / (self.data.levels - 1))
+        """Grey levels `[B, C, H, W]`, or vectors `[B, D]`, to embeddings `[B, width]`."""
+        levels = self.data.levels
+        found: Tensor = self.encoder(images if levels is None else images.float() / (levels - 1))
         return found
 
     @torch.no_grad()
     def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
-        c = self.config
-        sizes = [(way, shot) for way in c.test_ways for shot in c.test_shots]
-        count = c.episodes
-        if split == "validation":
-            sizes, count = [self._main], c.validation_episodes
         self.encoder.eval()
-        known = None if c.transductive else self.embedded(getattr(self.data, split), tick)
-        found: dict[str, float] = {}
-        for way, shot in sizes:
-            sampler = self._sampler(split, way, shot, c.test_query, count)
-            accuracies, losses = self._answers(sampler, known, tick)
-            mean, low, high = interval(accuracies)
-            name = "" if (way, shot) == self._main else f"_{name_of(way, shot)}"
-            found |= {f"accuracy{name}": mean, f"accuracy{name}_low": low, f"accuracy{name}_high": high}
-            if not name:
-                found |= {"loss": losses.mean().item(), "error": 1 - mean}
-        return {f"{split}/{name}": value for name, value in found.items()}
+        part: ClassSplit = getattr(self.data, split)
+        known = None if self.config.transductive else self.embedded(part, tick)
+        return self.sizes.summed(split, lambda sampler: self._answers(sampler, known, tick))
 
     def embedded(self, part: ClassSplit, tick: Callable[[], None]) -> Tensor:
         """All images of a part, embedded once: without batch moments an embedding is the same in each
@@ -138,14 +116,14 @@ class FewShotStage(TrainStage):
         """Accuracy and mean loss of each episode, float64 `[N]`."""
         accuracies, losses = [], []
         with batch_moments(self.encoder) if known is None else nullcontext():
-            for episode, scores in self._scored(sampler, known):
+            for episode, scores in self.scored(sampler, known):
                 tick()
                 labels = episode.query_labels.to(scores.device)
                 accuracies.append(right(scores, labels).cpu())
                 losses.append(-scores.gather(-1, labels.unsqueeze(-1)).squeeze(-1).double().mean(-1).cpu())
         return torch.cat(accuracies), torch.cat(losses)
 
-    def _scored(self, sampler: EpisodeSampler, known: Tensor | None) -> Iterator[tuple[Episode, Tensor]]:
+    def scored(self, sampler: EpisodeSampler, known: Tensor | None) -> Iterator[tuple[Episode, Tensor]]:
         """Each episode, with places of images, and its log-probabilities `[1, Q, way]`."""
         for number in range(len(sampler)):
             index = torch.tensor([number])
@@ -155,30 +133,20 @@ class FewShotStage(TrainStage):
             else:
                 episode = sampler.places(index)
                 support, query = (known[place.to(known.device)] for place in (episode.support, episode.query))
-                labels = episode.support_labels.to(known.device)
-                yield episode, self.head(support, labels, query, sampler.way)
+                yield episode, self.compared(episode, support, query, sampler.split)
 
     @torch.no_grad()
     def figures(self) -> dict[str, Picture]:
-        """An episode of the test part, its embeddings, and confusion of groups over the test episodes."""
         self.encoder.eval()
-        way, shot = self._main
-        sampler = self._sampler("test", way, shot, self.config.test_query, self.config.episodes)
-        known = self.embedded(self.data.test, lambda: None)
-        return {
-            "episode": self._episode(sampler, known),
-            "space": self._space(known),
-            "confusion": self._confusion(sampler, known),
-        }
+        return pictures(self, self.embedded(self.data.test, lambda: None))
 
-    def _episode(self, sampler: EpisodeSampler, known: Tensor) -> Picture:
-        places = sampler.places(torch.tensor([0]))
-        way, first = sampler.way, places.query[0].view(sampler.way, -1)[:, 0]
-        images = self.data.test.images.float() / (self.data.levels - 1)
-        c = prototypes(known[places.support.to(known.device)], places.support_labels.to(known.device), way)
-        distances = self.distance(known[first.to(known.device)], c[0]).cpu()
-        support = images[places.support[0]].unflatten(0, (way, -1))
-        return draw_episode(support, images[first], distances, torch.arange(way))
+    @torch.no_grad()
+    def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
+        """`baselines`: other ways of deciding, with the same embeddings and the same episodes."""
+        if task != "baselines":
+            return super().perform(task, work, inputs)
+        self.encoder.eval()
+        return compared_by(self.sizes, self.embedded(self.data.test, lambda: None), self.distance)
 
     @property
     def distance(self) -> nn.Module:
@@ -186,33 +154,14 @@ class FewShotStage(TrainStage):
         found = next(module for module in self.head.modules() if isinstance(module, Distance))
         return found
 
-    def _space(self, known: Tensor) -> Picture:
-        part: ClassSplit = self.data.test
-        chosen = np.random.default_rng(0).choice(len(part), min(SHOWN, len(part)), replace=False)
-        rows = [np.arange(part.first[k], part.first[k] + part.counts[k]) for k in chosen]
-        labels = torch.from_numpy(np.repeat(np.arange(len(chosen)), [len(row) for row in rows]))
-        z = known[torch.from_numpy(np.concatenate(rows)).to(known.device)].cpu()
-        centres = torch.stack([z[labels == k].mean(0) for k in range(len(chosen))])
-        return draw_space(z, labels, centres, [part.names[k] for k in chosen])
 
-    def _confusion(self, sampler: EpisodeSampler, known: Tensor) -> Picture:
-        part: ClassSplit = self.data.test
-        groups = sorted(set(part.groups))
-        of_class = torch.tensor([groups.index(group) for group in part.groups])
-        counts = torch.zeros(len(groups), len(groups))
-        for episode, scores in self._scored(sampler, known):
-            own = of_class[episode.classes[0]]
-            answers = scores[0].argmax(-1).cpu()
-            wrong = answers != episode.query_labels[0]
-            asked = own[episode.query_labels[0][wrong]], own[answers[wrong]]
-            counts.index_put_(asked, torch.ones(int(wrong.sum())), accumulate=True)
-        return draw_confusion(counts.numpy(), groups)
-
-
-def head(config: ProtoNetConfig, width: int) -> nn.Module:
-    """What classifies embeddings of `width` numbers."""
+def head(config: FewShotConfig, width: int, attributes: Tensor | None) -> nn.Module:
+    """What classifies embeddings of `width` numbers; attributes `[K, A]` may describe classes."""
     distance = Distance(config.distance, width, config.scale, config.learn_scale)
-    if not isinstance(config, MatchingConfig):
-        return Nearest(distance)
-    attention = Attention(distance)
-    return FullContext(attention, width, config.reads) if config.full_context else attention
+    if isinstance(config, MatchingConfig):
+        attention = Attention(distance)
+        return FullContext(attention, width, config.reads) if config.full_context else attention
+    if config.zero_shot and isinstance(config, ProtoNetConfig):
+        assert attributes is not None
+        return Described(distance, attributes.shape[1], width, config.unit_prototypes)
+    return Nearest(distance)

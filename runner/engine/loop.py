@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner.api import Inputs, TrainStage
+from runner.api import ComputeStage, Inputs, TrainStage
 from runner.engine import checkpoint, contract, guard
 from runner.engine.averages import Averages
 from runner.engine.context import Context
@@ -88,6 +88,15 @@ def _number(value: Any) -> Any:
     return value.item() if value.device.type == "cpu" else value.double()
 
 
+def build(stage: TrainStage | ComputeStage, inputs: Inputs, seed: int) -> None:
+    """Lets the stage make what it works with, seeded; raises `ConfigError` where it does not fit."""
+    Stream(seed, stage.name, "build").seed()
+    try:
+        stage.build(inputs)
+    except ValueError as error:
+        raise ConfigError(f"stage {stage.name} does not fit its data or settings: {error}") from error
+
+
 class Training:
     """One `TrainStage` from build to its final metrics.
 
@@ -102,11 +111,7 @@ class Training:
         self.stage, self.inputs, self.context, self.sink, self.prefix = stage, inputs, context, sink, prefix
         self.folder, self.length, self.state = folder / "checkpoints", inputs.steps, State()
         trainer = context.trainer
-        Stream(context.seed, stage.name, "build").seed()
-        try:
-            stage.build(inputs)
-        except ValueError as error:
-            raise ConfigError(f"stage {stage.name} does not fit its data or settings: {error}") from error
+        build(stage, inputs, context.seed)
         contract.tracked(stage)
         guard.check_state(stage.tracked, 0)
         modules = guard.modules_of(stage.tracked)

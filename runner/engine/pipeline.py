@@ -20,7 +20,7 @@ from runner.engine.context import Context, length
 from runner.engine.evaluation import Evaluator, finite
 from runner.engine.journal import METRICS, Curve, Journal, Log, Silent, read, replay
 from runner.engine.ledger import Finished, Ledger
-from runner.engine.loop import Training
+from runner.engine.loop import Training, build
 from runner.engine.loop import read as read_training
 from runner.engine.seeding import Stream, derive
 from runner.errors import ConfigError
@@ -256,6 +256,7 @@ class Pipeline:
                 training.export(work)
             return result
         assert isinstance(stage, ComputeStage)
+        build(stage, inputs, self.context.seed)
         curve.rewind({})
         log.info("%s: computing", prefix.rstrip("/") or stage.name)
         Stream(self.context.seed, stage.name, "run").seed()
@@ -282,6 +283,7 @@ class Pipeline:
         if artifact is None:
             raise ConfigError(f"checkpoint={checkpoint_folder} holds no finished stage {stage.name}")
         assert isinstance(stage, ComputeStage)
+        build(stage, inputs, self.context.seed)
         stage.restore(artifact, inputs)
         return stage, Evaluator(stage, self.context.seed, None, self.context.stop.check)
 

@@ -30,13 +30,17 @@ class Conv4(nn.Sequential):
         width: length of an embedding.
 
     Raises:
-        ValueError: for images too small to be halved so often.
+        ValueError: for what are no images, and for images too small to be halved so often.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], filters: int = 64, blocks: int = 4, track: bool = True
+        self, shape: tuple[int, ...], filters: int = 64, blocks: int = 4, track: bool = True
     ) -> None:
         channels, *sides = shape
+        if len(sides) != 2:
+            raise ValueError(
+                f"blocks of convolution take images, and these are vectors of {channels} numbers"
+            )
         if min(sides) < 2**blocks:
             raise ValueError(f"images of {sides[0]}x{sides[1]} cannot be halved {blocks} times")
         widths = [channels] + [filters] * blocks
