@@ -8,7 +8,7 @@ before anything heavy loads.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,21 @@ Metrics = dict[str, Any]
 
 Picture = Any
 """uint8 `[H, W]` or `[H, W, 3]` (array or tensor), or a matplotlib figure."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Embeddings to be turned about in TensorBoard's projector.
+
+    Attributes:
+        vectors: float `[N, D]`.
+        names: what each is called, such as its class.
+        images: uint8 `[N, C, H, W]` with 1 or 3 channels, a small picture of each, or None.
+    """
+
+    vectors: Tensor
+    names: Sequence[str]
+    images: Tensor | None = None
 
 
 CHECK = "check/"
@@ -252,8 +267,8 @@ class TrainStage(Stage):
         """Names the layer at which numbers stop being finite for `batch`; None if the stage cannot tell."""
         return None
 
-    def figures(self) -> dict[str, Picture]:
-        """Pictures by name, drawn with the weights that are evaluated."""
+    def figures(self) -> dict[str, Picture | Projection]:
+        """Pictures by name, and embeddings to be looked at, of the weights that are evaluated."""
         return {}
 
 

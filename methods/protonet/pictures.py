@@ -12,7 +12,7 @@ from datasets.types import ClassSplit, EpisodeSampler
 from methods.protonet.attributes import Described
 from methods.protonet.figures import draw_confusion, draw_episode, draw_space
 from methods.protonet.prototypes import prototypes
-from runner.api import Picture
+from runner.api import Picture, Projection
 
 if TYPE_CHECKING:
     from methods.protonet.stage import FewShotStage
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 SHOWN = 12
 """Classes in the picture of the space."""
 
+PROJECTED = 100
+"""Classes in TensorBoard's projector."""
 
-def pictures(stage: FewShotStage, known: Tensor) -> dict[str, Picture]:
+
+def pictures(stage: FewShotStage, known: Tensor) -> dict[str, Picture | Projection]:
     """Pictures of the test part, from the embeddings `known` of all its images; only those of images where
     there are some, and of groups where there are several."""
     (_, sampler), *_ = stage.sizes.samplers("test")
-    found = {"space": space(stage, known)}
+    found: dict[str, Picture | Projection] = {
+        "space": space(stage, known),
+        "embeddings": projection(stage, known),
+    }
     if stage.data.levels is not None and not stage.config.zero_shot:
         found["episode"] = episode(stage, sampler, known)
     if len(set(stage.data.test.groups)) > 1:
@@ -47,10 +53,8 @@ def episode(stage: FewShotStage, sampler: EpisodeSampler, known: Tensor) -> Pict
 def space(stage: FewShotStage, known: Tensor) -> Picture:
     """Embeddings of some classes, and their prototypes: means, or what their attributes give."""
     part: ClassSplit = stage.data.test
-    chosen = np.random.default_rng(0).choice(len(part), min(SHOWN, len(part)), replace=False)
-    rows = [np.arange(part.first[k], part.first[k] + part.counts[k]) for k in chosen]
-    labels = torch.from_numpy(np.repeat(np.arange(len(chosen)), [len(row) for row in rows]))
-    z = known[torch.from_numpy(np.concatenate(rows)).to(known.device)].cpu()
+    chosen, places, labels = _some(part, SHOWN)
+    z = known[places.to(known.device)].cpu()
     if isinstance(stage.head, Described):
         assert part.attributes is not None
         described = part.attributes[torch.from_numpy(chosen)].to(known.device)
@@ -58,6 +62,29 @@ def space(stage: FewShotStage, known: Tensor) -> Picture:
     else:
         centres = torch.stack([z[labels == k].mean(0) for k in range(len(chosen))])
     return draw_space(z, labels, centres, [part.names[k] for k in chosen])
+
+
+def _some(part: ClassSplit, most: int) -> tuple[np.ndarray, Tensor, Tensor]:
+    """Numbers of some classes, places of all their images, and which of the classes each is of."""
+    chosen = np.random.default_rng(0).choice(len(part), min(most, len(part)), replace=False)
+    rows = [np.arange(part.first[k], part.first[k] + part.counts[k]) for k in chosen]
+    labels = np.repeat(np.arange(len(chosen)), [len(row) for row in rows])
+    return chosen, torch.from_numpy(np.concatenate(rows)), torch.from_numpy(labels)
+
+
+def projection(stage: FewShotStage, known: Tensor) -> Projection:
+    """Embeddings of the images of some classes, for TensorBoard."""
+    part: ClassSplit = stage.data.test
+    chosen, places, labels = _some(part, PROJECTED)
+    names = [part.names[chosen[k]] for k in labels.tolist()]
+    drawn = None if stage.data.levels is None else _ink(part.images[places], stage.data.levels)
+    return Projection(known[places.to(known.device)].cpu(), names, drawn)
+
+
+def _ink(images: Tensor, levels: int) -> Tensor:
+    """uint8 with the whole range of grey, drawings dark on white."""
+    grey = (images.float() * (255 / (levels - 1))).round().byte()
+    return 255 - grey if grey.shape[1] == 1 else grey
 
 
 def confusion(stage: FewShotStage, sampler: EpisodeSampler, known: Tensor) -> Picture:

@@ -20,7 +20,7 @@ from methods.protonet.episodes import Sizes
 from methods.protonet.matching import Attention, FullContext
 from methods.protonet.pictures import pictures
 from methods.protonet.prototypes import Nearest
-from runner.api import Inputs, Metrics, Picture, TrainStage, Update, Work
+from runner.api import Inputs, Metrics, Picture, Projection, TrainStage, Update, Work
 
 LOOK = 512
 """Images at a time where a whole part is embedded."""
@@ -136,7 +136,7 @@ class FewShotStage(TrainStage):
                 yield episode, self.compared(episode, support, query, sampler.split)
 
     @torch.no_grad()
-    def figures(self) -> dict[str, Picture]:
+    def figures(self) -> dict[str, Picture | Projection]:
         self.encoder.eval()
         return pictures(self, self.embedded(self.data.test, lambda: None))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.errors import ConfigError, nearest
 
-_NEVER_RUNS = {".git", ".hydra", "checkpoints", "figures"}
+_NEVER_RUNS = {".git", ".hydra", "checkpoints", "figures", "projector"}
 
 
 def find_runs(folders: Sequence[str | Path]) -> list[Path]:

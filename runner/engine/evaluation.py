@@ -11,10 +11,12 @@ from typing import Any
 import numpy
 from PIL import Image
 
-from runner.api import Stage, TrainStage
+from runner.api import Projection, Stage, TrainStage
 from runner.engine import contract
 from runner.engine.averages import Averages
 from runner.engine.guard import unchanged
+from runner.engine.journal import Drawn
+from runner.engine.projector import files_of
 from runner.engine.seeding import Stream
 
 
@@ -40,11 +42,14 @@ class Evaluator:
         contract.of_split(found, self.stage, split)
         return found
 
-    def figures(self) -> dict[str, bytes]:
-        """`TrainStage.figures` as PNG files by name."""
+    def figures(self) -> dict[str, Drawn]:
+        """`TrainStage.figures` by name: each picture as a PNG file, each projection as its files."""
         assert isinstance(self.stage, TrainStage)
         with self.looking("figures"):
-            return {name: png(picture) for name, picture in self.stage.figures().items()}
+            return {
+                name: files_of(drawn) if isinstance(drawn, Projection) else png(drawn)
+                for name, drawn in self.stage.figures().items()
+            }
 
 
 def finite(metrics: dict[str, float]) -> dict[str, float]:

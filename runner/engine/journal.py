@@ -19,11 +19,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from runner.atomic import write_bytes
+from runner.engine import projector
 from runner.errors import ConfigError
 
 log = logging.getLogger("reclaim")
 Position = dict[str, int]
 METRICS = "metrics.jsonl"
+
+Drawn = bytes | projector.Files
+"""A picture as a PNG file, or embeddings as the files of TensorBoard's projector."""
 
 
 class Log(Protocol):
@@ -33,7 +37,7 @@ class Log(Protocol):
 
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None: ...
 
-    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None: ...
+    def picture(self, name: str, step: int, drawn: Drawn, prefix: str = "") -> None: ...
 
     def sync(self) -> Position: ...
 
@@ -62,7 +66,7 @@ class Silent:
 
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None: ...
 
-    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None: ...
+    def picture(self, name: str, step: int, drawn: Drawn, prefix: str = "") -> None: ...
 
     def rewind(self, position: Position) -> None: ...
 
@@ -92,9 +96,10 @@ class Journal:
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None:
         self._events.scalars(step, {prefix + name: value for name, value in values.items()})
 
-    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None:
-        _keep_picture(self.folder, (prefix + name).replace("/", "-"), png)
-        self._events.image(step, prefix + name, png)
+    def picture(self, name: str, step: int, drawn: Drawn, prefix: str = "") -> None:
+        _keep(self.folder, (prefix + name).replace("/", "-"), drawn)
+        if isinstance(drawn, bytes):
+            self._events.image(step, prefix + name, drawn)
 
     def sync(self) -> Position:
         """Puts everything written on disk and returns how far it reaches."""
@@ -130,9 +135,9 @@ class Curve:
     def speed(self, step: int, values: Mapping[str, float], prefix: str = "") -> None:
         self._journal.speed(step, values, prefix)
 
-    def picture(self, name: str, step: int, png: bytes, prefix: str = "") -> None:
-        _keep_picture(self._folder, name, png)
-        self._journal.picture(name, step, png, prefix)
+    def picture(self, name: str, step: int, drawn: Drawn, prefix: str = "") -> None:
+        _keep(self._folder, name, drawn)
+        self._journal.picture(name, step, drawn, prefix)
 
     def sync(self) -> Position:
         return {"metrics": _synced(self._file)}
@@ -153,13 +158,19 @@ def replay(folder: Path, journal: Log, prefix: str, pictures: bool = True) -> No
     for entry in read(folder / METRICS):
         stage, step = entry.pop("stage"), entry.pop("step")
         journal.write(stage, step, {k: math.nan if v is None else v for k, v in entry.items()}, prefix)
-    for picture in sorted((folder / "figures").glob("*.png")) if pictures else ():
-        journal.picture(picture.stem, step, picture.read_bytes(), prefix)
+    if pictures:
+        for picture in sorted((folder / "figures").glob("*.png")):
+            journal.picture(picture.stem, step, picture.read_bytes(), prefix)
+        for name, files in projector.kept(folder).items():
+            journal.picture(name, step, files, prefix)
 
 
-def _keep_picture(folder: Path, name: str, png: bytes) -> None:
-    (folder / "figures").mkdir(exist_ok=True)
-    write_bytes(folder / "figures" / f"{name}.png", png)
+def _keep(folder: Path, name: str, drawn: Drawn) -> None:
+    if isinstance(drawn, bytes):
+        (folder / "figures").mkdir(exist_ok=True)
+        write_bytes(folder / "figures" / f"{name}.png", drawn)
+    else:
+        projector.keep(folder, name, drawn)
 
 
 class Events:

@@ -19,6 +19,7 @@ import torch
 
 from runner import atomic
 from runner.api import Artifact
+from runner.engine import projector
 from runner.engine.journal import METRICS
 from runner.engine.ledger import Finished
 from runner.engine.tree import tensors
@@ -28,7 +29,7 @@ RECORD = "artifact.json"
 SCRAPS = ("blocks.json", "checkpoints")
 """What a stage needs until it is finished."""
 
-NOTES = (METRICS, "figures")
+NOTES = (METRICS, "figures", projector.FOLDER, projector.CONFIG)
 """How a stage went, which is kept with what it made, but is no part of it."""
 
 
