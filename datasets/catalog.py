@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datasets.config import (
+    CubConfig,
     CurvesConfig,
     DescribedConfig,
     DigitsConfig,
@@ -77,6 +78,19 @@ ENTRIES: tuple[DatasetEntry, ...] = (
     _episodes("omniglot_small", "242 of Omniglot's characters, from 8 alphabets", "omniglot:load_small"),
     _episodes(
         "glyphs", "letters of fifteen scripts, 20 drawings each; needs no download", "glyphs.load:load", False
+    ),
+    _episodes(
+        "miniimagenet",
+        "natural images in 100 classes, 84x84, for few-shot learning; laid out by hand",
+        "miniimagenet:load",
+        False,
+    ),
+    DatasetEntry(
+        "cub",
+        "birds of 200 species with attributes, for few-shot and zero-shot learning; laid out by hand",
+        CubConfig,
+        "datasets.cub:load",
+        ("episodes", "tasks"),
     ),
     DatasetEntry(
         "distractors",

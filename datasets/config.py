@@ -178,3 +178,12 @@ class DescribedConfig(VectorsConfig):
     attributes: int = field(metadata={"help": "attributes of a class", "min": 1})
     features: int = field(metadata={"help": "numbers of a vector", "min": 1})
     noise: float = field(metadata={"help": "deviation of vectors around what the attributes give", "min": 0})
+
+
+@dataclass(frozen=True)
+class CubConfig(EpisodesConfig):
+    """Birds, as images or as vectors of features."""
+
+    features: str | None = field(
+        metadata={"help": "file of vectors in the place of images, in the order of images.txt"}
+    )

@@ -20,11 +20,13 @@ TURNS = (0, 90, 180, 270)
 
 
 class Drawn(NamedTuple):
-    """A class: its name, what it belongs to, such as an alphabet, and its images uint8 `[n, C, H, W]`."""
+    """A class: its name, what it belongs to, such as an alphabet, its images uint8 `[n, C, H, W]`, or vectors
+    float32 `[n, D]`, and what describes it, float32 `[A]`."""
 
     name: str
     group: str
     images: np.ndarray
+    attributes: np.ndarray | None = None
 
 
 def build(
@@ -34,6 +36,9 @@ def build(
 
     Raises `DataError` if a list names what there is not, two lists share a class, or a part has none.
     """
+    vectors = classes[0].images.ndim == 2
+    if vectors and config.rotations:
+        raise DataError("dataset.rotations=true turns images, and these are vectors")
     parts = divide(config, [(one.name, one.group) for one in classes])
     splits = {}
     for part, numbers in parts.items():
@@ -45,7 +50,8 @@ def build(
     what: dict[str, Any] = {"name": name, "files": dict(digests), "settings": settings}
     checksum = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     shape = tuple(classes[0].images.shape[1:])
-    return Episodes(name, checksum, shape, 256, **splits)  # type: ignore[arg-type]
+    levels = None if vectors else 256
+    return Episodes(name, checksum, shape, levels, splits["train"], splits["validation"], splits["test"])
 
 
 def divide(config: EpisodesConfig, classes: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
@@ -78,16 +84,18 @@ def _turned(one: Drawn, rotations: bool) -> list[Drawn]:
     if not rotations:
         return [one]
     return [
-        Drawn(f"{one.name}/rot{turn:03}", one.group, np.rot90(one.images, turn // 90, (2, 3)))
+        one._replace(name=f"{one.name}/rot{turn:03}", images=np.rot90(one.images, turn // 90, (2, 3)))
         for turn in TURNS
     ]
 
 
 def _split(classes: Sequence[Drawn]) -> ClassSplit:
     images = np.concatenate([one.images for one in classes])
+    described = [one.attributes for one in classes if one.attributes is not None]
     return ClassSplit(
         torch.from_numpy(images),
         np.array([len(one.images) for one in classes]),
         [one.name for one in classes],
         [one.group for one in classes],
+        torch.from_numpy(np.stack(described)) if described else None,
     )

@@ -42,6 +42,8 @@ class Official:
 class ImamlStage(MetaStage):
     """By the implicit function theorem (Rajeswaran et al., NeurIPS 2019)."""
 
+    method = "iMAML"
+
     config: ImamlConfig
 
     def build(self, inputs: Inputs) -> None:
@@ -70,8 +72,8 @@ class ImamlStage(MetaStage):
         solve = Implicit(c.cg_steps, c.damping, c.cg_tol, c.inverse, c.variant)
         return implicit(tasks, theta, self.strengths, self._solver(c.inner_steps), solve, many)
 
-    def adapt(self, tasks: Tasks, theta: Tensor) -> Tensor:
-        return self._solver(self.test_steps)(tasks.support, theta, self.strengths)
+    def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
+        return self._solver(steps)(tasks.support, theta, self.strengths)
 
     def others(self, found: list[tuple[float, Meta]]) -> list[Tensor]:
         if self.config.learn_lam == "none":
@@ -91,6 +93,8 @@ class ImamlStage(MetaStage):
 class MamlStage(MetaStage):
     """Through the steps of adaptation (Finn, Abbeel and Levine, ICML 2017)."""
 
+    method = "MAML"
+
     config: MamlConfig
 
     def _adapted(self) -> Tensor | None:
@@ -101,12 +105,14 @@ class MamlStage(MetaStage):
         c = self.config
         return unrolled(tasks, theta, c.inner_lr, c.inner_steps, many, c.through, self._adapted())
 
-    def adapt(self, tasks: Tasks, theta: Tensor) -> Tensor:
-        return descended(tasks.support, theta, self.config.inner_lr, self.test_steps, self._adapted())
+    def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
+        return descended(tasks.support, theta, self.config.inner_lr, steps, self._adapted())
 
 
 class AnilStage(MamlStage):
     """The same, in which only the last layer adapts (Raghu et al., ICLR 2020)."""
+
+    method = "ANIL"
 
     def _adapted(self) -> Tensor:
         return self.flat.last.to(self.inputs.device)
@@ -115,13 +121,15 @@ class AnilStage(MamlStage):
 class FomamlStage(MetaStage):
     """MAML's gradient without second derivatives."""
 
+    method = "first-order MAML"
+
     config: SolverConfig
 
     def meta(self, tasks: Tasks, theta: Tensor, many: int) -> Meta:
         return first_order(tasks, theta, self._solver(self.config.inner_steps), many)
 
-    def adapt(self, tasks: Tasks, theta: Tensor) -> Tensor:
-        return self._solver(self.test_steps)(tasks.support, theta, theta.new_zeros(()))
+    def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
+        return self._solver(steps)(tasks.support, theta, theta.new_zeros(()))
 
     def _solver(self, steps: int) -> Inner:
         return self.inner(steps, self.config.inner_solver)
@@ -129,6 +137,8 @@ class FomamlStage(MetaStage):
 
 class ReptileStage(FomamlStage):
     """The way from the adapted parameters back (Nichol, Achiam and Schulman, 2018)."""
+
+    method = "Reptile"
 
     def meta(self, tasks: Tasks, theta: Tensor, many: int) -> Meta:
         both = Tasks(lambda phi: (tasks.support(phi) + tasks.query(phi)) / 2, tasks.query)

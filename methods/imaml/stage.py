@@ -16,8 +16,9 @@ from methods.imaml.config import MetaConfig
 from methods.imaml.inner import Inner
 from methods.imaml.meta import Meta
 from methods.imaml.network import Flat, conv4, mlp
+from methods.imaml.pictures import pictures
 from methods.imaml.tasks import Tasks
-from runner.api import Inputs, Metrics, TrainStage, Update
+from runner.api import Inputs, Metrics, Picture, Projection, TrainStage, Update
 
 PARTS = {"train": 0, "validation": 1, "test": 2}
 
@@ -28,6 +29,7 @@ class MetaStage(TrainStage):
 
     name = "fewshot"  # of every method of few-shot learning, so that all see the same episodes
     monitor = "validation/loss"
+    method: str  # what pictures call it
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -36,8 +38,8 @@ class MetaStage(TrainStage):
         """The gradient by the meta-parameters `theta` `[D]` over `many` tasks."""
         raise NotImplementedError
 
-    def adapt(self, tasks: Tasks, theta: Tensor) -> Tensor:
-        """Adapted parameters `[M, D]` from `theta` `[M, D]`, as in testing."""
+    def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
+        """Adapted parameters `[M, D]` from `theta` `[M, D]` after so many steps, as in testing."""
         raise NotImplementedError
 
     def items(self, data: Any) -> int:
@@ -47,9 +49,9 @@ class MetaStage(TrainStage):
         self.inputs, self.data = inputs, inputs.data
         c: MetaConfig = self.config
         self.classes = c.way if isinstance(self.data, Episodes) else None
-        self.sampler = self._sampler("train", c.epoch)
-        self._sampler("validation", c.validation_episodes)
-        self._sampler("test", c.episodes)
+        self.sampler = self.sampler_of("train", c.epoch)
+        self.sampler_of("validation", c.validation_episodes)
+        self.sampler_of("test", c.episodes)
         self.net = self._network().to(inputs.device)
         self.flat = Flat(self.net, "vmap" if c.tasks_as_one else "loop")
         self.optimizer = torch.optim.Adam(self.groups(), c.lr, eps=c.adam_eps)
@@ -71,7 +73,7 @@ class MetaStage(TrainStage):
             raise ValueError(f"network=conv4 takes images, which {self.data.name} has none of")
         return mlp(self.data.train.inputs, c.hidden, self.data.train.outputs, c.activation)
 
-    def _sampler(self, part: str, count: int) -> EpisodeSampler | RegressionSampler:
+    def sampler_of(self, part: str, count: int) -> EpisodeSampler | RegressionSampler:
         c, split = self.config, getattr(self.data, part)
         seed = 3 * self.inputs.seed + PARTS[part]
         if not isinstance(self.data, Episodes):
@@ -91,7 +93,7 @@ class MetaStage(TrainStage):
     def step(self, batch: Episode, update: Update, step: int) -> Metrics:
         found, many = [], len(batch.support)
         logged: Metrics = {}
-        for part in self._chunks(batch):
+        for part in self.chunks(batch):
             weight = len(part.support) / many
             meta, measured = self._meta(part)
             found.append((weight, meta))
@@ -105,14 +107,14 @@ class MetaStage(TrainStage):
         """Gradients by what else is learned, from the weights of chunks and what was found on them."""
         return []
 
-    def _chunks(self, batch: Episode) -> Iterator[Episode]:
+    def chunks(self, batch: Episode) -> Iterator[Episode]:
         size = self.config.chunk or len(batch.support)
         for pieces in zip(*(one.split(size) for one in batch), strict=True):
             yield Episode(*pieces)
 
     def _meta(self, batch: Episode) -> tuple[Meta, Metrics]:
         meta = self.meta(self.tasks(batch), self.flat.vector(), len(batch.support))
-        return meta, {name: value.mean() for name, value in self._measured(batch, meta.phi).items()}
+        return meta, {name: value.mean() for name, value in self.measured(batch, meta.phi).items()}
 
     def tasks(self, batch: Episode) -> Tasks:
         """The losses of a batch's tasks."""
@@ -133,7 +135,7 @@ class MetaStage(TrainStage):
         return flat.view_as(wanted).mean(1)
 
     @torch.no_grad()
-    def _measured(self, batch: Episode, phi: Tensor) -> dict[str, Tensor]:
+    def measured(self, batch: Episode, phi: Tensor) -> dict[str, Tensor]:
         """Loss, and accuracy of classes, of each task's query images, `[M]`."""
         outputs = self.flat(phi, self._input(batch.query))
         found = {"loss": self.losses(outputs, batch.query_labels)}
@@ -142,19 +144,22 @@ class MetaStage(TrainStage):
     def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
         c: MetaConfig = self.config
         count = c.validation_episodes if split == "validation" else c.episodes
-        sampler, size = self._sampler(split, count), self.inputs.batch_size
+        sampler, size = self.sampler_of(split, count), self.inputs.batch_size
         rows: dict[str, list[Tensor]] = {}
         for start in range(0, count, size):
             tick()
             numbers = torch.arange(start, min(start + size, count))
             batch = Episode(*(one.to(self.inputs.device) for one in sampler.batch(numbers)))
-            for part in self._chunks(batch):
+            for part in self.chunks(batch):
                 theta = self.flat.vector().detach().expand(len(part.support), -1)
-                phi = self.adapt(self.tasks(part), theta)
+                phi = self.adapt(self.tasks(part), theta, self.test_steps)
                 for when, parameters in (("before_", theta), ("", phi)):
-                    for name, values in self._measured(part, parameters).items():
+                    for name, values in self.measured(part, parameters).items():
                         rows.setdefault(when + name, []).append(values.double().cpu())
         return {f"{split}/{name}": value for name, value in self._summed(rows).items()}
+
+    def figures(self) -> dict[str, Picture | Projection]:
+        return dict(pictures(self))
 
     def _summed(self, rows: dict[str, list[Tensor]]) -> dict[str, float]:
         found: dict[str, float] = {}
