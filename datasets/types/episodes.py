@@ -136,31 +136,28 @@ class EpisodeSampler:
             )
         self.split, self.way, self.shots, self.query = split, way, np.array(shots), query
         self.seed, self.episodes = seed, episodes
-        self._even = len(set(shots)) == 1
-        self._beyond = np.arange(int(split.counts.max()))
-        self._asked = torch.arange(way).repeat_interleave(query)
+        self._most, self._even = max(shots), len(set(shots)) == 1
+        most = int(split.counts.max())
+        self._beyond = None if split.counts[least] == most else np.arange(most)
+        self._width = most
+        places = torch.arange(way)
+        self._labels, self._asked = places.repeat_interleave(self._most), places.repeat_interleave(query)
 
     def __len__(self) -> int:
         return self.episodes
 
-    def draw(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Classes `[way]`, places of the support images `[S]` and of the query images `[way * query]`, and
-        the support's labels `[S]`, all int64."""
+    def draw(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Classes `[way]`, the places of their images in the order drawn `[way, most images]`, of which the
+        first are support and the next query, and the support images of each class `[way]`; all int64."""
         import numpy as np
 
         random = np.random.default_rng((self.seed, number))
         classes = random.choice(len(self.split), self.way, replace=False)
-        keys = random.random((self.way, len(self._beyond)))
-        keys[self._beyond >= self.split.counts[classes][:, None]] = 2.0  # images that a class has not
+        keys = random.random((self.way, self._width))
+        if self._beyond is not None:  # images that a class has not come last
+            keys[self._beyond >= self.split.counts[classes][:, None]] = 2.0
         picked = keys.argsort(1, kind="stable") + self.split.first[classes][:, None]
-        if self._even:
-            shot = self.shots[0]
-            support, query = picked[:, :shot], picked[:, shot : shot + self.query]
-            return classes, support.ravel(), query.ravel(), np.arange(self.way).repeat(shot)
-        shots = random.permutation(self.shots)
-        support = picked[:, : shots.max()][np.arange(shots.max()) < shots[:, None]]
-        query = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
-        return classes, support, query.ravel(), np.arange(self.way).repeat(shots)
+        return classes, picked, self.shots if self._even else random.permutation(self.shots)
 
     def places(self, indices: Tensor) -> Episode:
         """The episodes with the numbers `indices` (int64 `[M]`), with places of images in the part, int64
@@ -168,15 +165,33 @@ class EpisodeSampler:
         import numpy as np
         import torch
 
-        drawn = zip(*(self.draw(number) for number in indices.tolist()), strict=True)
-        classes, support, query, labels = (torch.from_numpy(np.stack(part)) for part in drawn)
-        return Episode(support, labels, query, self._asked.expand(len(indices), -1), classes)
+        drawn = [self.draw(number) for number in indices.tolist()]
+        classes = torch.from_numpy(np.stack([one[0] for one in drawn]))
+        many = len(drawn)
+        if self._even:
+            picked = torch.from_numpy(np.stack([one[1] for one in drawn]))
+            support = picked[..., : self._most].flatten(1)
+            query = picked[..., self._most : self._most + self.query].flatten(1)
+            labels = self._labels.expand(many, -1)
+        else:
+            parts = zip(*(self._uneven(picked, shots) for _, picked, shots in drawn), strict=True)
+            support, query, labels = (torch.from_numpy(np.stack(part)) for part in parts)
+        return Episode(support, labels, query, self._asked.expand(many, -1), classes)
+
+    def _uneven(self, picked: np.ndarray, shots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places of the support and of the query images, and the support's labels."""
+        import numpy as np
+
+        support = picked[:, : self._most][np.arange(self._most) < shots[:, None]]
+        query = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
+        return support, query.ravel(), np.arange(self.way).repeat(shots)
 
     def batch(self, indices: Tensor) -> Episode:
         """The episodes with the numbers `indices`, int64 `[M]`."""
-        places = self.places(indices)
-        support, query = (self._images(place) for place in (places.support, places.query))
-        return places._replace(support=support, query=query)
+        import torch
 
-    def _images(self, places: Tensor) -> Tensor:
-        return self.split.images.index_select(0, places.flatten()).unflatten(0, places.shape)
+        places = self.places(indices)
+        both = torch.cat((places.support, places.query), 1)
+        images = self.split.images.index_select(0, both.flatten()).unflatten(0, both.shape)
+        shots = places.support.shape[1]
+        return places._replace(support=images[:, :shots], query=images[:, shots:])
