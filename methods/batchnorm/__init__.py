@@ -5,7 +5,7 @@ from runner.api import MethodEntry
 
 OF_PARTS = (
     "accuracy", "accuracy_low", "accuracy_high", "error", "error_low", "error_high", "loss",
-    "accuracy_train_mode", "train_mode_gap", "modes_differ",
+    "accuracy_train_mode*", "error_train_mode*", "train_mode_gap", "modes_differ",
 )  # fmt: skip
 PROBED = ("drift", "width_drift", "saturated", "ics_distance", "ics_cosine")
 

@@ -86,7 +86,7 @@ class GradientShift:
                 axes.plot(steps, line, ".-", color=colour, linewidth=1, markersize=3, label=f"layer {i + 2}")
             axes.set_title(title, fontsize=9, loc="left")
             axes.set_xlabel("step", fontsize=8)
-            axes.tick_params(labelsize=7)
+            axes.tick_params(which="both", labelsize=7)
             if place == 0:
                 axes.set_yscale("log")
         shown = axes.get_legend_handles_labels()

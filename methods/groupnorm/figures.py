@@ -20,7 +20,8 @@ def draw_errors(sizes: Sequence[int], errors: np.ndarray) -> Figure:
     figure = Figure(figsize=(7.5, 3.4), layout="constrained")
     for i, (name, error) in enumerate(zip(("mean", "variance"), errors, strict=True)):
         axes = figure.add_subplot(1, 2, i + 1)
-        axes.loglog(sizes, error, color=BLUE, alpha=0.4, linewidth=1)
+        lines = axes.loglog(sizes, error, color=BLUE, alpha=0.4, linewidth=1)
+        lines[0].set_label("a layer")
         axes.loglog(sizes, error.mean(1), color=BLUE, marker="o", label="mean of the layers")
         expected = error.mean(1)[0] * np.sqrt(sizes[0] / np.array(sizes))
         axes.loglog(sizes, expected, "k--", linewidth=1, label="slope -1/2")

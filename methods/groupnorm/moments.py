@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -62,13 +63,17 @@ def scatter(found: Moments, size: int) -> tuple[float, float]:
     """Relative error of the moments of batches of `size` images: of means in the population's deviations, of
     variances in its variance; root mean squares over batches, means over channels.
 
-    Channels that are constant are left out.
+    As of images drawn from a population without end: the batches divide the N images that are looked at, and
+    all of these together have no error. Channels that are constant are left out.
     """
-    alive = found.variance > 1e-12
+    alive, images = found.variance > 1e-12, len(found.mean)
+    finite = math.sqrt(
+        (images - size) / (images - 1)
+    )  # of a sample without repetition (Cochran, section 2.6)
     mean, variance = found.of_batches(size)
     off = (mean - found.mean.mean(0)).square().mean(0).sqrt() / found.variance.sqrt()
     wide = (variance - found.variance).square().mean(0).sqrt() / found.variance
-    return off[alive].mean().item(), wide[alive].mean().item()
+    return off[alive].mean().item() / finite, wide[alive].mean().item() / finite
 
 
 def unlike(found: Moments) -> tuple[float, float]:

@@ -41,7 +41,9 @@ def network(config: ClassifierConfig, shape: tuple[int, int, int], classes: int)
             made = ResNet(shape[0], classes, config.depth, config.width, norm, config.zero_gamma)
         case "vgg16":
             if min(shape[1:]) < 32:
-                raise ValueError(f"network=vgg16 halves an image five times, and {shape} has too few pixels")
+                raise ValueError(
+                    f"network=vgg16 halves images five times: {shape} is too small, dataset.size=32 not"
+                )
             made = VGG16(shape[0], classes, norm, config.dropout)
         case "inception":
             made = InceptionNet(shape[0], classes, norm, activation, config.dropout)

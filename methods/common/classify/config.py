@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+"""Blocks of each stage of the residual networks for ImageNet, by depth (He et al., 2016, table 1)."""
+
 BATCH = ("batch", "renorm")
 """Normalisations that keep running moments."""
 
@@ -134,3 +137,24 @@ class ClassifierConfig:
             raise ValueError("method.milestones must be numbers between 0 and 1 in ascending order")
         if self.network == "mlp" and self.norm == "instance":
             raise ValueError("method.norm=instance needs positions; network=mlp has one value a channel")
+        if self.network == "resnet" and self.depth not in BOTTLENECKS and self.depth % 6 != 2:
+            near = 6 * round((self.depth - 2) / 6) + 2
+            raise ValueError(
+                f"there is no ResNet of method.depth={self.depth}: depths are 8, 14, 20 and so on, of which "
+                f"{near} is the nearest, and 50 and 101"
+            )
+        if self.norm == "group" and self.groups is not None and self.network in ("mlp", "resnet"):
+            self._check_groups(self.groups)
+
+    def _check_groups(self, groups: int) -> None:
+        """Raises ValueError for channels that do not divide; those of a residual network are multiples of its
+        width."""
+        key, widths = ("width", [self.width]) if self.network == "resnet" else ("hidden", self.hidden)
+        for channels in widths:
+            if channels % groups:
+                fitting = [n for n in range(1, channels + 1) if channels % n == 0]
+                near = sorted(sorted(fitting, key=lambda n: abs(n - groups))[:3])
+                raise ValueError(
+                    f"method.groups={groups} does not divide the {channels} channels of method.{key}; "
+                    f"{', '.join(map(str, near))} do"
+                )

@@ -72,8 +72,10 @@ class Quantiles:
         """For each layer, counted from 1, how far the middle moves and how much the width changes.
 
         `drift`: deviation over time of the middle quantile, over the mean distance of the outer ones.
-        `width_drift`: deviation over time of the logarithm of that distance.
+        `width_drift`: deviation over time of the logarithm of that distance. One look alone says nothing.
         """
+        if self.looks < 2:
+            return {}
         seen = self.history[: self.looks].double()
         width = (seen[..., -1] - seen[..., 0]).clamp(min=torch.finfo(torch.float32).tiny)
         middle = seen[..., len(self.levels) // 2]
@@ -83,7 +85,9 @@ class Quantiles:
         return {**found, "drift": drift.mean().item(), "width_drift": change.mean().item()}
 
     def figures(self) -> dict[str, Picture]:
-        """One panel for each layer, the first at the top."""
+        """One panel for each layer, the first at the top; nothing before the second look."""
+        if self.looks < 2:
+            return {}
         count = len(self.layers)
         figure = Figure(figsize=(7, 1.2 + 1.3 * count), layout="constrained")
         steps = np.arange(self.looks) * self.every

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from methods.common.classify.config import BOTTLENECKS
 from methods.common.norm.make import Norm
-
-BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-"""Blocks of each stage, by depth (table 1)."""
 
 
 def convolution(before: int, after: int, size: int, norm: Norm, stride: int = 1) -> nn.Conv2d:

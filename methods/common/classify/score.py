@@ -96,9 +96,15 @@ class Score:
         running = self._classes(batches, tick)
         with batch_moments(self.classifier):
             train = self._classes(batches, tick)
-        right = (train == labels).double().mean()
+        right, images = (train == labels).double().mean(), len(labels)
+        low, high = wilson(images * right.item(), images)
         return {
             "accuracy_train_mode": right.item(),
+            "accuracy_train_mode_low": low,
+            "accuracy_train_mode_high": high,
+            "error_train_mode": 1 - right.item(),
+            "error_train_mode_low": 1 - high,
+            "error_train_mode_high": 1 - low,
             "train_mode_gap": (right - (running == labels).double().mean()).item(),
             "modes_differ": (train != running).double().mean().item(),
         }

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from datasets.types import ImageBatch, Images, Shuffle
 from methods.common.classify.build import network
-from methods.common.classify.config import ClassifierConfig
+from methods.common.classify.config import BATCH, ClassifierConfig
 from methods.common.classify.inputs import Binary, Standardise
 from methods.common.classify.probe import Probe
 from methods.common.classify.recent import Recent
@@ -72,13 +72,29 @@ class ClassifyStage(TrainStage):
         """
         if len(data.classes) < 2:
             raise ValueError(
-                f"a classifier needs two classes or more; {data.name} has only {data.classes[0]!r}"
+                f"a classifier needs two classes or more; {data.name} has only {data.classes[0]!r} (the "
+                f"pictures of a class lie in a folder of their own)"
             )
-        training = self._misfit(data, training=True)
+        training = self._alone(data) or self._misfit(data, training=True)
         needed = self.inputs.checkpoint is None or self.config.recalibrate_batches > 0
         if misfit := training if needed else self._misfit(data, training=False):
             raise ValueError(misfit)
         return training is None
+
+    def _alone(self, data: Images) -> str | None:
+        """Why batch statistics cannot be taken; None if they can, or none are taken."""
+        if self.config.norm not in BATCH or self.inputs.part_size > 1:
+            return None
+        return (
+            f"method.norm={self.config.norm} takes moments over a batch of two images or more, and "
+            f"{self._divided} leaves one, {(1, *data.shape)}"
+        )
+
+    @property
+    def _divided(self) -> str:
+        """What makes the smallest part of a batch as large as it is."""
+        said, parts = f"dataset.batch_size={self.inputs.batch_size}", self.inputs.parts
+        return said if parts == 1 else f"{said} in {parts} parts (trainer.accumulate, trainer.devices)"
 
     def _misfit(self, data: Images, training: bool) -> str | None:
         """Why images do not go through the network; None if they do."""
@@ -91,7 +107,8 @@ class ClassifyStage(TrainStage):
                 net(torch.empty(size, *data.shape))
             except (ValueError, RuntimeError) as error:
                 what = f"method.network={c.network} with method.norm={c.norm}"
-                return f"{what} takes no batches of {size} images of {tuple(data.shape)}: {error}"
+                of = f"{size} images of {tuple(data.shape)}, as {self._divided} makes them"
+                return f"{what} takes no batches of {of}: {error}"
         return None
 
     def _made(self, data: Images) -> Classifier:

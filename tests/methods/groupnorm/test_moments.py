@@ -56,6 +56,16 @@ def test_independent_images_scatter_with_the_square_root_of_their_number() -> No
     assert metrics["statistics/variance_slope"] == pytest.approx(-0.5, abs=0.05)
 
 
+def test_few_images_are_no_whole_population() -> None:
+    """Over many draws of 64 images, of which batches of 32 are half, errors are those of endless images."""
+    x = torch.randn(200, 64, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    zero = torch.zeros(40, dtype=torch.float64)
+    squares = np.mean([np.square(scatter(Moments(one, one.square(), zero), 32)) for one in x], axis=0)
+    # Against the population's own deviation, which 64 images have 63/64 of.
+    assert math.sqrt(squares[0]) == pytest.approx(1 / math.sqrt(32), rel=0.02)
+    assert math.sqrt(squares[1]) == pytest.approx(math.sqrt(2 / 32), rel=0.03)
+
+
 def test_a_constant_channel_is_left_out() -> None:
     x = torch.randn(1000, 2, dtype=torch.float64)
     x[:, 1] = 3.0

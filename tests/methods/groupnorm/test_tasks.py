@@ -94,16 +94,39 @@ def test_batch_norm_is_seen_where_group_norm_is_not(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["method.norm=bach"], "is not one of none, batch, group"),
-        (["method.norm=group", "method.groups=3"], "100 channels do not divide into 3 groups"),
-        (["method.network=resnet", "method.depth=9"], "no ResNet of depth 9"),
-        (["method.network=vgg16"], "network=vgg16 halves an image five times, and (1, 8, 8) has too few"),
+        (
+            ["method.norm=group", "method.groups=3"],
+            "method.groups=3 does not divide the 100 channels of method.hidden; 1, 2, 4 do",
+        ),
+        (
+            ["method.network=resnet", "method.depth=9"],
+            "no ResNet of method.depth=9: depths are 8, 14, 20 and so on, of which 8 is",
+        ),
+        (
+            ["method.network=vgg16"],
+            "network=vgg16 halves images five times: (1, 8, 8) is too small, dataset.size=32",
+        ),
         (["task=check/batch_of_one", "method.norm=group", "method.hidden=[1]"], "have one value each"),
         (["method.norm=group", "method.groups=100"], "have one value each"),
-        (["task=check/coupled", "method.norm=group", "method.groups=3"], "100 channels do not divide into 3"),
+        (
+            ["method=groupnorm", "method.groups=5"],
+            "method.groups=5 does not divide the 16 channels of method.width; 2, 4, 8",
+        ),
         (["method.norm=instance"], "needs positions"),
-        (["dataset.batch_size=2", "trainer.accumulate=2"], "takes no batches of 1 images of (1, 8, 8)"),
+        (
+            ["dataset.batch_size=2", "trainer.accumulate=2"],
+            "dataset.batch_size=2 in 2 parts (trainer.accumulate",
+        ),
+        (
+            ["method=groupnorm", "method.norm=batch", "dataset.batch_size=1"],
+            "of two images or more, and dataset",
+        ),
+        (
+            ["method.norm=layer", "method.hidden=[1]"],
+            "takes no batches of 60 images of (1, 8, 8), as dataset.batch",
+        ),
         (["dataset.classes=[3]"], "two classes or more; digits has only '3'"),
-        (["dataset.batch_size=1"], "takes no batches of 1 images of (1, 8, 8)"),
+        (["dataset.batch_size=1"], "dataset.batch_size=1 leaves one, (1, 1, 8, 8)"),
         (["method.milestones=[0.6,0.3]"], "ascending order"),
     ],
 )

@@ -113,7 +113,7 @@ def test_the_mlp_by_hand() -> None:
 
 @pytest.mark.parametrize("depth", [9, 12, 51])
 def test_depths_that_there_are_not(depth: int) -> None:
-    with pytest.raises(ValueError, match=f"no ResNet of depth {depth}"):
+    with pytest.raises(ValueError, match=f"no ResNet of method.depth={depth}: .* nearest, and 50 and 101"):
         network(config(network="resnet", depth=depth), (3, 32, 32), 10)
 
 

@@ -33,6 +33,15 @@ def test_the_drift_of_a_distribution_that_only_moves() -> None:
     assert found["drift"] == pytest.approx((found["drift_1"] + found["drift_2"]) / 2)
 
 
+def test_one_look_tells_of_no_drift() -> None:
+    probe = Quantiles(5, (0.15, 0.5, 0.85))
+    built(probe, norm="none", hidden=(6,))
+    assert (probe.metrics(), probe.figures()) == ({}, {})
+    moved(probe, [0.0])
+    assert probe.metrics()["drift"] == 0
+    assert probe.figures().keys() == {"quantiles"}
+
+
 def test_the_drift_of_a_distribution_that_only_widens() -> None:
     probe = Quantiles(5, (0.15, 0.5, 0.85))
     built(probe, norm="none", hidden=(6,))

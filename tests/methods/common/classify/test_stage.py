@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
 from datasets.types import ImageBatch
+from methods.common.classify.intervals import wilson
 from methods.common.classify.some import Some
 from methods.common.classify.stage import ClassifyStage
 from tests.methods.common.classify.settings import Few, built, evaluate, images, train
@@ -90,6 +91,10 @@ def test_train_mode_takes_each_batch_by_its_own_moments(parts: int, size: int) -
     right = [(classes == labels).double().mean().item() for classes in (train_mode, running)]
     assert found["test/accuracy_train_mode"] == pytest.approx(right[0])
     assert found["test/train_mode_gap"] == pytest.approx(right[0] - right[1])
+    ends = wilson(right[0] * len(labels), len(labels))
+    assert [found[f"test/accuracy_train_mode_{end}"] for end in ("low", "high")] == pytest.approx(list(ends))
+    assert found["test/error_train_mode_low"] == pytest.approx(1 - ends[1])
+    assert found["test/error_train_mode"] == pytest.approx(1 - right[0])
     assert found["test/modes_differ"] == pytest.approx((train_mode != running).double().mean().item())
     assert found["test/modes_differ"] > 0
     assert "test/train_mode_gap" not in evaluate(built(norm="group"))
@@ -193,12 +198,16 @@ def test_the_rate_goes_with_the_batch() -> None:
 @pytest.mark.parametrize(
     ("changes", "size", "said"),
     [
-        ({"norm": "batch"}, 1, r"no batches of 1 images of \(1, 8, 8\): \(1, 12\) has one value a channel"),
-        ({"norm": "batch", "parts": 4}, 4, r"no batches of 1 images"),
-        ({"norm": "group", "groups": 12, "hidden": (12,)}, 8, "one value in each of 12 groups"),
-        ({"norm": "batch", "norm_impl": "reference"}, 1, "one value a channel"),
+        ({"norm": "batch"}, 1, r"two images or more, and dataset.batch_size=1 leaves one, \(1, 1, 8, 8\)"),
+        (
+            {"norm": "batch", "parts": 4},
+            4,
+            r"dataset.batch_size=4 in 4 parts \(trainer.accumulate, .* leaves one",
+        ),
+        ({"norm": "group", "groups": 12, "hidden": (12,)}, 8, "12 groups of 12 channels have one value each"),
+        ({"norm": "renorm"}, 1, "method.norm=renorm takes moments over a batch of two"),
         ({"network": "resnet", "norm": "group", "groups": 3}, 8, "divide"),
-        ({"network": "inception"}, 1, "no batches of 1 images"),
+        ({"network": "inception"}, 1, "of two images or more"),
     ],
 )
 def test_what_does_not_go_together_is_refused_when_it_is_built(
@@ -222,7 +231,7 @@ def test_a_finished_network_is_evaluated_at_any_batch_size(tmp_path: Path) -> No
     looked = evaluate(built(checkpoint=tmp_path), "validation")
     assert "validation/error" in looked
     assert "validation/error_median_last5" not in looked  # which is of a training
-    with pytest.raises(ValueError, match="one value a channel"):
+    with pytest.raises(ValueError, match="of two images or more"):
         built(batch_size=1, checkpoint=tmp_path, recalibrate_batches=2)
 
 
