@@ -61,7 +61,7 @@ def layer_moments(model: nn.Module, batches: Iterable[Tensor]) -> dict[str, Mome
 
 def scatter(found: Moments, size: int) -> tuple[float, float]:
     """Relative error of the moments of batches of `size` images: of means in the population's deviations, of
-    variances in its variance; root mean squares over batches, means over channels.
+    variances in its variance; root mean squares over batches and channels.
 
     As of images drawn from a population without end: the batches divide the N images that are looked at, and
     all of these together have no error. Channels that are constant are left out.
@@ -71,9 +71,9 @@ def scatter(found: Moments, size: int) -> tuple[float, float]:
         (images - size) / (images - 1)
     )  # of a sample without repetition (Cochran, section 2.6)
     mean, variance = found.of_batches(size)
-    off = (mean - found.mean.mean(0)).square().mean(0).sqrt() / found.variance.sqrt()
-    wide = (variance - found.variance).square().mean(0).sqrt() / found.variance
-    return off[alive].mean().item() / finite, wide[alive].mean().item() / finite
+    off = (mean - found.mean.mean(0)).square().mean(0) / found.variance
+    wide = (variance - found.variance).square().mean(0) / found.variance.square()
+    return off[alive].mean().sqrt().item() / finite, wide[alive].mean().sqrt().item() / finite
 
 
 def unlike(found: Moments) -> tuple[float, float]:
