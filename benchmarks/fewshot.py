@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datasets.types import ClassSplit, EpisodeSampler
+from methods.common.cost import peak_mb, seconds
 from methods.common.fewshot.conv4 import Conv4
 from methods.imaml.implicit import Implicit
 from methods.imaml.inner import Inner
@@ -45,7 +46,7 @@ STEPS = (1, 4, 16, 64)
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def seconds(do: Callable[[], Any]) -> float:
+def timed(do: Callable[[], Any]) -> float:
     began = time.perf_counter()
     do()
     return time.perf_counter() - began
@@ -55,25 +56,10 @@ def contest(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) ->
     """Our median seconds, and the median of their time over ours; they take turns at going first."""
     rounds = []
     for turn in range(repeats + 2):
-        pair = [seconds(do) for do in (ours, theirs)[:: 1 if turn % 2 else -1]][:: 1 if turn % 2 else -1]
+        pair = [timed(do) for do in (ours, theirs)[:: 1 if turn % 2 else -1]][:: 1 if turn % 2 else -1]
         rounds.append(pair)
     kept = rounds[2:]
     return statistics.median(a for a, _ in kept), statistics.median(b / a for a, b in kept)
-
-
-def peak(do: Callable[[], Any]) -> float:
-    """Megabytes that the allocator held at the most, above what it held before."""
-    do()
-    with torch.profiler.profile(
-        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
-    ) as trace:
-        do()
-    held = most = 0
-    for event in trace.profiler.kineto_results.events():  # type: ignore[union-attr]
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            most = max(most, held)
-    return most / 1e6
 
 
 class Report:
@@ -346,17 +332,14 @@ def compare_memory(report: Report, out: Path | None) -> None:
         "iMAML": problem.imaml, "iMAML, torchopt": problem.imaml_by_torchopt, "MAML": problem.maml,
         "MAML, higher": problem.maml_by_higher,
     }  # fmt: skip
-    found = {name: {t: peak(partial(do, t)) for t in STEPS} for name, do in kinds.items()}
+    found = {name: {t: peak_mb(partial(do, t)) for t in STEPS} for name, do in kinds.items()}
     flat = found["iMAML"]
     report.memory("iMAML", flat, lambda t: min(1.01 * flat[4], found["iMAML, torchopt"][t]))
     report.memory("MAML", found["MAML"], lambda t: found["MAML, higher"][t])
     for name in ("iMAML, torchopt", "MAML, higher"):
         print(f"{name:48} MB at steps " + "  ".join(f"{t}: {mb:.1f}" for t, mb in found[name].items()))
     if out is not None:
-        times = {
-            name: {t: statistics.median(seconds(partial(do, t)) for _ in range(5)) for t in STEPS}
-            for name, do in kinds.items()
-        }
+        times = {name: {t: seconds(partial(do, t), 5) for t in STEPS} for name, do in kinds.items()}
         draw({"MB at the peak": found, "seconds": times}, out)
 
 

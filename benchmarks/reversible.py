@@ -15,7 +15,8 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from methods.realnvp.checks import saved_bytes, seconds, step
+from methods.common.cost import seconds
+from methods.realnvp.checks import saved_bytes, step
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.multiscale import RealNVP
 from runner.compose import Composer

@@ -13,6 +13,8 @@ METRICS = (
     "check/*",
 )
 
+CHECKS = {name: f".checks:{name}" for name in ("storage", "task_cost", "mean_is_nearest")}
+
 METHODS = (
     MethodEntry(
         name="protonet",
@@ -22,6 +24,7 @@ METHODS = (
         method=".method:FewShotMethod",
         needs="episodes",
         tasks=("train", "evaluate", "baselines"),
+        checks=CHECKS,
         metrics=METRICS,
     ),
     MethodEntry(
@@ -32,6 +35,7 @@ METHODS = (
         method=".method:FewShotMethod",
         needs="episodes",
         tasks=("train", "evaluate", "baselines"),
+        checks=CHECKS,
         metrics=METRICS,
     ),
     MethodEntry(

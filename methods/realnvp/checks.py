@@ -5,14 +5,14 @@ Each check is `task=check/NAME`; the claims in `conf/claim/realnvp/` name them.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from methods.common.cost import seconds
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.coupling import ChannelCoupling, CheckerboardCoupling, Coupling
 from methods.realnvp.masks import checkerboard
@@ -184,18 +184,6 @@ def step(flow: nn.Module, y: Tensor) -> None:
     (0.5 * z.square().sum() - log_det.sum()).backward()
 
 
-def seconds(call: Callable[[], object], repeats: int = 7) -> float:
-    """The shortest of some calls, after one that does not count."""
-    found = []
-    for _ in range(repeats + 1):
-        _wait()
-        began = time.perf_counter()
-        call()
-        _wait()
-        found.append(time.perf_counter() - began)
-    return min(found[1:])
-
-
 def saved_bytes(flow: nn.Module, y: Tensor) -> int:
     """The most bytes of tensors, parameters aside, that wait for the backward pass at any time of a step."""
     own = {parameter.untyped_storage().data_ptr() for parameter in flow.parameters()}
@@ -229,8 +217,3 @@ def saved_bytes(flow: nn.Module, y: Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one.tensor):
         step(flow, y)
     return peak
-
-
-def _wait() -> None:
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.synchronize()
