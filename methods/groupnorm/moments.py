@@ -15,6 +15,9 @@ from methods.common.norm.group import GroupNorm
 
 LAYERS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm, nn.GroupNorm, GroupNorm)
 
+DIVISIONS = 30
+"""Ways in which images are divided into batches: one alone has few large batches."""
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -35,11 +38,14 @@ class Moments:
         """`[C]`, of all images and positions."""
         return self.square.mean(0) - (self.mean.mean(0) - self.centre).square()
 
-    def of_batches(self, size: int) -> tuple[Tensor, Tensor]:
-        """Means and biased variances `[N // size, C]` of batches of neighbouring images."""
+    def of_batches(self, size: int, order: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Means and biased variances `[N // size, C]` of batches of images that are neighbours in `order`, which
+        is int64 `[N]`, or as they are."""
         count = len(self.mean) // size
-        mean = self.mean[: count * size].view(count, size, -1).mean(1)
-        square = self.square[: count * size].view(count, size, -1).mean(1)
+        places = torch.arange(len(self.mean)) if order is None else order
+        mean, square = (
+            one[places[: count * size]].view(count, size, -1).mean(1) for one in (self.mean, self.square)
+        )
         return mean, square - (mean - self.centre).square()
 
 
@@ -61,7 +67,7 @@ def layer_moments(model: nn.Module, batches: Iterable[Tensor]) -> dict[str, Mome
 
 def scatter(found: Moments, size: int) -> tuple[float, float]:
     """Relative error of the moments of batches of `size` images: of means in the population's deviations, of
-    variances in its variance; root mean squares over batches and channels.
+    variances in its variance; root mean squares over batches, channels, and ways to divide the images.
 
     As of images drawn from a population without end: the batches divide the N images that are looked at, and
     all of these together have no error. Channels that are constant are left out.
@@ -70,10 +76,14 @@ def scatter(found: Moments, size: int) -> tuple[float, float]:
     finite = math.sqrt(
         (images - size) / (images - 1)
     )  # of a sample without repetition (Cochran, section 2.6)
-    mean, variance = found.of_batches(size)
-    off = (mean - found.mean.mean(0)).square().mean(0) / found.variance
-    wide = (variance - found.variance).square().mean(0) / found.variance.square()
-    return off[alive].mean().sqrt().item() / finite, wide[alive].mean().sqrt().item() / finite
+    generator, squares = torch.Generator().manual_seed(size), []
+    for _ in range(DIVISIONS):
+        mean, variance = found.of_batches(size, torch.randperm(images, generator=generator))
+        off = (mean - found.mean.mean(0)).square().mean(0) / found.variance
+        wide = (variance - found.variance).square().mean(0) / found.variance.square()
+        squares.append(torch.stack((off[alive].mean(), wide[alive].mean())))
+    errors = torch.stack(squares).mean(0).sqrt() / finite
+    return errors[0].item(), errors[1].item()
 
 
 def unlike(found: Moments) -> tuple[float, float]:
