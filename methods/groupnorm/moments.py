@@ -39,8 +39,8 @@ class Moments:
         return self.square.mean(0) - (self.mean.mean(0) - self.centre).square()
 
     def of_batches(self, size: int, order: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Means and biased variances `[N // size, C]` of batches of images that are neighbours in `order`, which
-        is int64 `[N]`, or as they are."""
+        """Means and biased variances `[N // size, C]` of batches of images that are neighbours in `order`,
+        int64 `[N]`, or as they are."""
         count = len(self.mean) // size
         places = torch.arange(len(self.mean)) if order is None else order
         mean, square = (
