@@ -4,23 +4,33 @@ that it is judged against."""
 from runner.api import MethodEntry
 
 METRICS = (
-    *(f"{part}/{name}" for part in ("validation", "test") for name in ("loss*", "accuracy*", "before_*")),
+    *(
+        f"{part}/{name}"
+        for part in ("validation", "test")
+        for name in ("loss*", "accuracy*", "before_*", "gain*")
+    ),
     "train/*",
     "check/*",
 )
 
 
-def _entry(name: str, summary: str, paper: str, config: str, method: str) -> MethodEntry:
+COSTS = ("memory", "cost", "task_cost")
+IDENTITIES = ("solvers", "jacobian", "hessian_cost", "cg_error")
+
+
+def _entry(
+    name: str, summary: str, paper: str, config: str, method: str, checks: tuple[str, ...] = COSTS
+) -> MethodEntry:
     return MethodEntry(
         name=name, summary=summary, paper=paper, config=f".config:{config}", method=f".method:{method}",
-        needs="tasks", metrics=METRICS,
+        needs="tasks", metrics=METRICS, checks={one: f".checks:{one}" for one in checks},
     )  # fmt: skip
 
 
 METHODS = (
     _entry(
         "imaml", "learns where to start from, by the implicit gradient of what tasks are adapted to",
-        "Rajeswaran et al., NeurIPS 2019", "ImamlConfig", "ImamlMethod",
+        "Rajeswaran et al., NeurIPS 2019", "ImamlConfig", "ImamlMethod", (*COSTS, *IDENTITIES),
     ),
     _entry(
         "maml", "learns where to start from, through the steps of adaptation", "Finn et al., ICML 2017",

@@ -163,8 +163,10 @@ class MetaStage(TrainStage):
 
     def _summed(self, rows: dict[str, list[Tensor]]) -> dict[str, float]:
         found: dict[str, float] = {}
-        for name, values in rows.items():
-            mean, low, high = interval(torch.cat(values))
+        each = {name: torch.cat(values) for name, values in rows.items()}
+        each["gain"] = each["before_loss"] - each["loss"]
+        for name, values in each.items():
+            mean, low, high = interval(values)
             found[name] = mean
             if not name.startswith("before_"):
                 found |= {f"{name}_low": low, f"{name}_high": high}

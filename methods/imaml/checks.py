@@ -1,0 +1,175 @@
+"""What the implicit gradient claims exactly, on small smooth problems in float64, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from methods.common.cost import peak_mb, seconds
+from methods.imaml.config import ImamlConfig, MetaConfig, SolverConfig
+from methods.imaml.implicit import Implicit
+from methods.imaml.inner import Inner
+from methods.imaml.meta import first_order, implicit, unrolled
+from methods.imaml.network import Flat, conv4, mlp
+from methods.imaml.solve import conjugate_gradient
+from methods.imaml.tasks import Losses, Tasks, gradient, hessian
+from runner.api import Inputs, Metrics
+
+SIDE, WAY, QUERY = 28, 5, 15
+"""Of the episode whose cost is measured."""
+
+
+def _double(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def smooth(width: int = 8, points: int = 20) -> tuple[Tasks, Tensor]:
+    """A regression by a tanh network, and its meta-parameters `[D]`, float64."""
+    flat = Flat(mlp(2, (width,), 1, "tanh").double(), "loop")
+    x, y = _double(1, 2 * points, 2), _double(1, 2 * points, 1)
+
+    def losses(part: slice) -> Losses:
+        return lambda phi: (flat(phi, x[:, part]) - y[:, part]).square().mean((1, 2))
+
+    return Tasks(losses(slice(0, points)), losses(slice(points, None))), flat.vector().detach()
+
+
+def solvers(config: ImamlConfig, inputs: Inputs) -> Metrics:
+    """How far the meta-gradients lie apart that follow on gradient descent, Adam, L-BFGS and Newton's method,
+    each run until it has converged: the largest distance, over the length (equation 3 asks for phi alone)."""
+    tasks, theta = smooth()
+    lam = torch.tensor(config.lam).double()
+    settings = (("gd", 500, 0.2), ("adam", 5000, 3e-4), ("lbfgs", 50, 1.0), ("hessian_free", 20, 1.0))
+    runs = [Inner(solver, steps, lr) for solver, steps, lr in settings]  # type: ignore[arg-type]
+    found = [implicit(tasks, theta, lam, inner, Implicit(len(theta)), 1) for inner in runs]
+    apart = [(a.gradient - b.gradient).norm() for a in found for b in found]
+    return {
+        "check/gradient_spread": max(apart) / found[0].gradient.norm(),
+        "check/stationarity": max(meta.log["stationarity"] for meta in found),
+    }
+
+
+def jacobian(config: ImamlConfig, inputs: Inputs) -> Metrics:
+    """The Jacobian of the solution by central differences against (I + H / lambda)^-1, relative."""
+    tasks, theta = smooth(4)
+    lam, eps, many = torch.tensor(config.lam).double(), 1e-5, len(theta)
+    inner, eye = Inner("gd", 100, 0.2), torch.eye(len(theta)).double()
+
+    def solution(start: Tensor) -> Tensor:
+        return inner(tasks.support, start.unsqueeze(0), lam)[0]
+
+    columns = [(solution(theta + eps * e) - solution(theta - eps * e)) / (2 * eps) for e in eye]
+    phi = solution(theta)
+    times = hessian(tasks.support, phi.unsqueeze(0))
+    H = torch.stack([times(e.unsqueeze(0))[0] for e in eye], -1)
+    dense = torch.linalg.inv(torch.eye(many).double() + H / lam)
+    return {"check/jacobian_error": (torch.stack(columns, -1) - dense).norm() / dense.norm()}
+
+
+def hessian_cost(config: ImamlConfig, inputs: Inputs) -> Metrics:
+    """Seconds of a product with the Hessian over those of a gradient, of the dense Hessian over those of a
+    product, and parameters, which is how many times the memory of a product the dense one takes."""
+    tasks, theta = smooth(100)
+    phi = theta.unsqueeze(0)
+    v, eye = _double(1, len(theta)), torch.eye(len(theta)).double()
+
+    def dense() -> list[Tensor]:
+        times = hessian(tasks.support, phi)
+        return [times(e.unsqueeze(0)) for e in eye]
+
+    product = seconds(lambda: hessian(tasks.support, phi)(v), 20)
+    return {
+        "check/product_over_gradient": product / seconds(lambda: gradient(tasks.support, phi), 20),
+        "check/dense_over_product": seconds(dense, 2) / product,
+        "check/dimensions": len(theta),
+    }
+
+
+def cg_error(config: ImamlConfig, inputs: Inputs) -> Metrics:
+    """Logarithm to base 10 of the relative error of the meta-gradient after `cg_steps` steps of conjugate
+    gradients, on 20 quadratic problems of 20 dimensions and curvatures between 0.1 and 10, and the same of
+    the normal equations, which square the condition number."""
+    many, dims, lam = 20, 20, config.lam
+    q = torch.linalg.qr(_double(many, dims, dims)).Q
+    A = q @ torch.diag_embed(torch.logspace(-1, 1, dims).double().expand(many, -1)) @ q.mT
+    b = _double(many, dims)
+    system = torch.eye(dims).double() + A / lam
+    exact = torch.linalg.solve(system, b)
+
+    def product(u: Tensor) -> Tensor:
+        return torch.einsum("mij,mj->mi", system, u)
+
+    def error(found: Tensor) -> Tensor:
+        return ((found - exact).norm(dim=-1) / exact.norm(dim=-1)).clamp(min=1e-15).log10().mean()
+
+    plain = conjugate_gradient(product, b, config.cg_steps).x
+    normal = conjugate_gradient(lambda u: product(product(u)), product(b), config.cg_steps).x
+    return {"check/log_error": error(plain), "check/normal_over_plain": error(normal) - error(plain)}
+
+
+def _episode(config: MetaConfig) -> tuple[Callable[[], Tensor], Tasks]:
+    """The meta-gradient of one 5-way episode of random images by the four-block network, and its tasks."""
+    shape = (1, SIDE, SIDE)
+    flat = Flat(conv4(shape, config.filters, config.blocks, WAY), "loop")
+    theta, labels = flat.vector().detach(), torch.arange(WAY)
+    x, y = torch.rand(1, WAY, *shape), labels
+    xq, yq = torch.rand(1, QUERY * WAY, *shape), labels.repeat_interleave(QUERY)
+
+    def losses(images: Tensor, wanted: Tensor) -> Losses:
+        return lambda phi: functional.cross_entropy(flat(phi, images)[0], wanted).reshape(1)
+
+    tasks, steps = Tasks(losses(x, y), losses(xq, yq)), config.inner_steps
+
+    def meta() -> Tensor:
+        if isinstance(config, ImamlConfig):
+            inner = Inner(config.inner_solver, steps, config.inner_lr, config.directions)
+            solve = Implicit(config.cg_steps, config.damping, config.cg_tol, config.inverse, config.variant)
+            return implicit(tasks, theta, torch.tensor(config.lam), inner, solve, 1).gradient
+        if isinstance(config, SolverConfig):
+            return first_order(tasks, theta, Inner(config.inner_solver, steps, config.inner_lr), 1).gradient
+        return unrolled(tasks, theta, config.inner_lr, steps, 1).gradient
+
+    return meta, tasks
+
+
+def memory(config: MetaConfig, inputs: Inputs) -> Metrics:
+    """Megabytes at the peak of one meta-gradient of an episode, by the allocator."""
+    meta, _ = _episode(config)
+    return {"check/peak_mb": peak_mb(meta)}
+
+
+def cost(config: MetaConfig, inputs: Inputs) -> Metrics:
+    """Seconds of one meta-gradient of an episode."""
+    meta, _ = _episode(config)
+    return {"check/seconds": seconds(meta, 5)}
+
+
+def task_cost(config: MetaConfig, inputs: Inputs) -> Metrics:
+    """What a new 5-way episode costs: parameters beyond the encoder, gradients that are taken, and seconds
+    until its queries are answered."""
+    shape = (1, SIDE, SIDE)
+    net = conv4(shape, config.filters, config.blocks, WAY)
+    flat, labels = Flat(net, "loop"), torch.arange(WAY)
+    x, xq = torch.rand(1, WAY * config.shot, *shape), torch.rand(1, WAY * QUERY, *shape)
+    wanted = labels.repeat_interleave(config.shot)
+    theta, steps = flat.vector().detach(), config.test_steps or config.inner_steps
+    lam = torch.tensor(config.lam if isinstance(config, ImamlConfig) else 0.0)
+
+    def task() -> Tensor:
+        def losses(phi: Tensor) -> Tensor:
+            return functional.cross_entropy(flat(phi, x)[0], wanted).reshape(1)
+
+        phi = Inner("gd", steps, config.inner_lr)(losses, theta.unsqueeze(0), lam)
+        with torch.no_grad():
+            return flat(phi, xq)
+
+    head = net[-1]
+    assert isinstance(head, nn.Linear)
+    return {
+        "check/extra_parameters": sum(p.numel() for p in head.parameters()),
+        "check/gradients": steps,
+        "check/task_seconds": seconds(task),
+    }
