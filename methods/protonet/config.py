@@ -87,7 +87,7 @@ class ProtoNetConfig(FewShotConfig):
     """Prototypes of classes."""
 
     unit_prototypes: bool = field(
-        metadata={"only": {"shot": (0,)}, "help": "whether prototypes from attributes have length 1"}
+        metadata={"help": "whether prototypes from attributes, method.shot=0, have length 1"}
     )
 
 

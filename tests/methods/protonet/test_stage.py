@@ -17,6 +17,7 @@ QUICK = ["dataset.limit=40", "dataset.test=[Hebrew,Nko]", "method.filters=4",
          "method.episodes=12", "method.validation_episodes=6", "trainer.steps=4", "trainer.log_every=2",
          "threads=1"]  # fmt: skip
 
+FEW = ["method.space=untrained", "method.filters=4", "dataset.limit=30"]
 ZERO = ["method.shot=0", "method.test_shots=[0]", "method.encoder=linear"]
 
 
@@ -65,9 +66,7 @@ def test_vectors_and_classes_without_an_image(words: list[str], least: float, tm
     assert {path.stem for path in (place / "figures").glob("*.png")} == {"space"}
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["method.space=untrained"], ["method.by=logistic", "dataset=described"]]
-)
+@pytest.mark.parametrize("words", [[], FEW, ["method.by=logistic", "dataset=described"]])
 def test_without_training(words: list[str], tmp_path: Path) -> None:
     place, found = done(tmp_path, "method=neighbours", *words, *QUICK[3:5], "threads=1")
     assert found["test/accuracy"] > 0.25
