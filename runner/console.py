@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tqdm import tqdm
 
+from runner import order
 from runner.engine.progress import number
 from runner.idle import idle
 
@@ -96,14 +97,15 @@ def footer(outcome: Outcome) -> None:
     """What it came to, and where the rest lies."""
     if outcome.metrics:
         width = max(len(name) for name in outcome.metrics)
-        for name, value in sorted(outcome.metrics.items()):
-            log.info("  %s  %s", name.ljust(width), number(value))
+        for name in sorted(outcome.metrics, key=order.metric):
+            log.info("  %s  %s", name.ljust(width), number(outcome.metrics[name]))
     if outcome.status == "failed":
         log.error("failed: %s", outcome.error)
     elif outcome.status == "stopped":
         log.info("stopped and saved; go on with: run resume %s", outcome.folder)
     else:
-        log.info("curves:   tensorboard --logdir %s", outcome.folder)
+        if outcome.steps:  # a look at a finished run, or a check, draws no curves
+            log.info("curves:   tensorboard --logdir %s", outcome.folder)
         drawn = sorted(((outcome.folder or Path()) / "figures").glob("*.*"))
         if drawn:
             names = (path.stem if path.suffix == ".png" else path.name for path in drawn)

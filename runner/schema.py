@@ -50,7 +50,8 @@ def build(cls: type[T], node: Mapping[str, Any], path: str, file: str) -> T:
     try:
         return cls(**values)
     except ValueError as error:
-        raise ConfigError(f"{path + ': ' if path else ''}{error} (see {file})") from None
+        named = not path or str(error).startswith(f"{path.partition('.')[0]}.")  # it begins with its key
+        raise ConfigError(f"{'' if named else f'{path}: '}{error} (see {file})") from None
 
 
 def _needed(field: dataclasses.Field[Any]) -> bool:

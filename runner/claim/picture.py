@@ -26,6 +26,7 @@ VERDICTS = {
 """A colour for each verdict; its word stands beside it everywhere."""
 
 SWEPT = re.compile(r"(.+)@(.+)")
+NOWHERE = "no crossing in a place that seeds agree on"
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 
 
@@ -43,7 +44,10 @@ def draw(made: Mapping[str, Any], path: Path) -> None:
     for one, metric in zip(axes, metrics, strict=False):
         _draw_arms(one, metric, made["arms"])
     for one, found in zip(axes[len(metrics) :], findings, strict=True):
-        _draw_finding(one, found)
+        if found["form"] == "crossing":
+            _draw_crossing(one, found, made["arms"])
+        else:
+            _draw_finding(one, found)
     figure.suptitle(
         f"{made['name']}: {made['verdict']}", fontsize=11, color=VERDICTS[made["verdict"]], parse_math=False
     )
@@ -108,13 +112,50 @@ def _draw_curves(axes: Any, curves: Mapping[str, Mapping[float, Sequence[float]]
         axes.plot(x, [np.mean(points[at]) for at in x], color=colour, linewidth=1.8, label=name)
         for at in x:
             axes.plot([at] * len(points[at]), points[at], "o", color=colour, markersize=4, alpha=0.7)
-    places = [at for points in curves.values() for at in points]
-    if min(places) > 0 and max(places) >= 8 * min(places):
+    _set_swept(axes, [at for points in curves.values() for at in points])
+    if len(curves) > 1:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def _set_swept(axes: Any, places: Sequence[float]) -> None:
+    """An axis from the least swept value to the greatest, logarithmic where they are far apart."""
+    low, high = min(places), max(places)
+    if low > 0 and high >= 8 * low:
         axes.set_xscale("log", base=2)
         axes.set_xticks(sorted(set(places)), [f"{at:g}" for at in sorted(set(places))])
         axes.minorticks_off()
-    if len(curves) > 1:
-        axes.legend(fontsize=8, frameon=False)
+        beyond = (high / low) ** 0.05
+        axes.set_xlim(low / beyond, high * beyond)
+    elif low < high:
+        axes.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+
+
+def _draw_crossing(axes: Any, found: Mapping[str, Any], arms: Mapping[str, Any]) -> None:
+    """The interval of a crossing's place on the axis of what was swept, or that there is none."""
+    region = [float(text) for text in re.findall(NUMBER, found["wanted"])]
+    swept = [float(match[2]) for match in map(SWEPT.fullmatch, arms) if match]
+    _set_swept(axes, swept or region or [0.0])
+    colour = VERDICTS[found["verdict"]]
+    if len(region) == 2:
+        _draw_region(axes, region, *region)
+    if found["low"] is not None and found["high"] is not None:
+        left, right = axes.get_xlim()
+        ends = [min(max(end, left), right) for end in (found["low"], found["high"])]
+        axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt")
+    else:
+        words, height = (NOWHERE, 0.5) if found["estimate"] is None else (f"no interval: {found['how']}", 0.8)
+        at = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, height, words, fontsize=8.5, color=colour, parse_math=False, **at)
+    if found["estimate"] is not None:
+        axes.plot([found["estimate"]], [0], "o", color=colour, markersize=6)
+    _set_out(axes, found)
+
+
+def _draw_region(axes: Any, marks: Sequence[float], low: float, high: float) -> None:
+    """Where the claim holds, in green."""
+    axes.axvspan(low, high, color="#D9EFE6", linewidth=0)
+    for end in marks:
+        axes.axvline(end, color="#8A8A8A", linewidth=0.8, linestyle=(0, (3, 2)))
 
 
 def _draw_finding(axes: Any, found: Mapping[str, Any]) -> None:
@@ -124,10 +165,7 @@ def _draw_finding(axes: Any, found: Mapping[str, Any]) -> None:
     points = [*known, *region] or [0.0]
     width = (max(points) - min(points)) or abs(points[0]) or 1.0
     left, right = min(points) - 0.15 * width, max(points) + 0.15 * width
-    low, high = _ends(found["wanted"], region, left, right)
-    axes.axvspan(low, high, color="#D9EFE6", linewidth=0)
-    for end in region:
-        axes.axvline(end, color="#8A8A8A", linewidth=0.8, linestyle=(0, (3, 2)))
+    _draw_region(axes, region, *_ends(found["wanted"], region, left, right))
     colour = VERDICTS[found["verdict"]]
     ends = [found["low"] if found["low"] is not None else left]
     ends.append(found["high"] if found["high"] is not None else right)
@@ -135,6 +173,11 @@ def _draw_finding(axes: Any, found: Mapping[str, Any]) -> None:
     if found["estimate"] is not None:
         axes.plot([found["estimate"]], [0], "o", color=colour, markersize=6)
     axes.set_xlim(left, right)
+    _set_out(axes, found)
+
+
+def _set_out(axes: Any, found: Mapping[str, Any]) -> None:
+    """What the panels of all expectations have in common."""
     axes.set_ylim(-1, 1)
     axes.set_yticks([])
     axes.tick_params(labelsize=8)

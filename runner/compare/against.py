@@ -57,9 +57,14 @@ def _over(comparison: Comparison, key: str) -> Swept | None:
     return Swept(key, {name: sorted(line.items()) for name, line in lines.items()})
 
 
+def drawn(found: Swept, metrics: Sequence[str]) -> list[str]:
+    """The first of the metrics that any run has: those with a panel."""
+    return [name for name in metrics if _points(found, name)][:MOST_PANELS]
+
+
 def draw_against(found: Swept, metrics: Sequence[str]) -> bytes | None:
     """A PNG with a panel for each of the first metrics; None where no run has any of them."""
-    shown = [name for name in metrics if _points(found, name)][:MOST_PANELS]
+    shown = drawn(found, metrics)
     if not shown:
         return None
     columns = min(3, math.ceil(math.sqrt(len(shown))))

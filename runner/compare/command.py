@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from runner.compare.echoes import without
 from runner.compare.find import find_runs
 from runner.compare.group import Comparison, compare
 from runner.compare.load import Run, load_run
@@ -124,12 +125,13 @@ def _report(comparison: Comparison, metrics: Sequence[str], options: argparse.Na
     if options.csv:
         return as_csv(comparison, metrics, options.per_run)
     width = shutil.get_terminal_size((100, 24)).columns
-    return text_table(comparison, metrics, width, options.per_run)
+    shown = without(comparison, metrics, options.metrics)
+    return text_table(comparison, shown, width, options.per_run)
 
 
 def _write_files(comparison: Comparison, metrics: Sequence[str], options: argparse.Namespace) -> None:
     # matplotlib and numpy are imported only now: a table alone is there at once.
-    from runner.compare.write import AGAINST, write_comparison
+    from runner.compare.write import AGAINST, CURVES, write_comparison
 
     known = set(comparison.notes)
     written = write_comparison(comparison, metrics, options.metrics, options.out, options.log, options.log_x)
@@ -137,7 +139,7 @@ def _write_files(comparison: Comparison, metrics: Sequence[str], options: argpar
     lines = [
         *(note for note in comparison.notes if note not in known),  # found in the logs only now
         f"compared {runs} run{'s' * (runs > 1)} in {groups} configuration{'s' * (groups > 1)}",
-        f"picture  {written / 'compare.png'}",
+        *([f"picture  {written / CURVES}"] if (written / CURVES).is_file() else []),
         *([f"swept    {written / AGAINST}"] if (written / AGAINST).is_file() else []),
         f"page     {written / 'compare.html'}  (open it in a browser; it needs no network)",
         f"numbers  {written / 'compare.json'}",

@@ -34,16 +34,27 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and sample standard deviation [N] of `n` curves at steps [N] that all of them cover."""
+    """Mean and sample standard deviation [N] of `n` curves at steps [N] that all of them cover.
+
+    `ends` [N] are those of the interval that was logged with a single curve.
+    """
 
     steps: Numbers
     mean: Numbers
     sd: Numbers | None
     n: int
+    ends: tuple[Numbers, Numbers] | None = None
+
+    @property
+    def reach(self) -> tuple[Numbers, Numbers] | None:
+        """From where to where the band is drawn; None where there is nothing but the mean."""
+        return self.ends if self.sd is None else (self.mean - self.sd, self.mean + self.sd)
 
     def thinned(self, points: int = POINTS) -> Band:
         kept = thin(self.mean, points)
-        return Band(self.steps[kept], self.mean[kept], None if self.sd is None else self.sd[kept], self.n)
+        sd = None if self.sd is None else self.sd[kept]
+        ends = None if self.ends is None else (self.ends[0][kept], self.ends[1][kept])
+        return Band(self.steps[kept], self.mean[kept], sd, self.n, ends)
 
 
 def make_curve(steps: ArrayLike, values: ArrayLike) -> Curve:

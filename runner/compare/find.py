@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigError, nearest
+from runner.order import natural
 
 _NEVER_RUNS = {".git", ".hydra", "checkpoints", "figures", "projector"}
 
@@ -22,12 +22,6 @@ def find_runs(folders: Sequence[str | Path]) -> list[Path]:
         for run in _runs_below(folder):
             found.setdefault(run.resolve(), run)
     return list(found.values())
-
-
-def natural(text: str) -> list[tuple[float, str]]:
-    """A sort key under which `lr=2` comes before `lr=10`, and `lr=0.0003` before `lr=0.001`."""
-    parts = re.split(r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)", text)
-    return [(float(part), "") if index % 2 else (-1.0, part) for index, part in enumerate(parts)]
 
 
 def _runs_below(folder: Path) -> list[Path]:

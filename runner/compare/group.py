@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from runner import order
 from runner.compare.differ import ABSENT, by_value, canonical, differing_keys, labels, matches
 from runner.compare.load import Run
 
@@ -103,10 +104,10 @@ class Comparison:
 
     @property
     def metrics(self) -> list[str]:
-        """Final metrics of any run: test first, then validation, then the rest, as they first appear."""
-        seen = dict.fromkeys(name for run in self.runs for name in run.metrics)
-        order = {"test": 0, "validation": 1}
-        return sorted(seen, key=lambda name: order.get(name.partition("/")[0], 2))
+        """Final metrics of any run: test first, then validation, then the rest, each by name."""
+        seen = {name for run in self.runs for name in run.metrics}
+        splits = {"test": 0, "validation": 1}
+        return sorted(seen, key=lambda name: (splits.get(name.partition("/")[0], 2), order.metric(name)))
 
     @property
     def differences(self) -> dict[str, dict[str, list[str]]]:

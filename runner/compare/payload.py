@@ -75,7 +75,8 @@ def _band(line: Line, steps: Steps, points: int) -> dict[str, Any]:
     band = line.band.thinned(points)
     sd = None if band.sd is None else [_short(value) for value in band.sd]
     mean = [_short(value) for value in band.mean]
-    return {"band": {"at": steps.place(band.steps), "mean": mean, "sd": sd, "n": band.n}}
+    ends = None if band.ends is None else [[_short(value) for value in end] for end in band.ends]
+    return {"band": {"at": steps.place(band.steps), "mean": mean, "sd": sd, "ends": ends, "n": band.n}}
 
 
 def _seeds(line: Line, comparison: Comparison, steps: Steps, points: int) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from runner.compare.find import natural
 from runner.compare.group import Comparison
 from runner.compare.load import Run
+from runner.order import natural
 
 MOST_PICTURES = 12
 MOST_BYTES = 4_000_000

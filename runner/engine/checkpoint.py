@@ -15,6 +15,8 @@ import torch
 from runner import atomic
 from runner.errors import ConfigError
 
+MOST_NAMES = 3
+
 
 def plain(value: Any, path: str = "state") -> Any:
     """`value` as tensors, numbers, texts, lists, tuples, dictionaries; raises TypeError for anything else."""
@@ -107,5 +109,25 @@ def load_tracked(tracked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
             reason = reason if len(reason) <= 160 else reason[:157] + "..."
             raise ConfigError(
                 f"the checkpoint's {name} does not fit this configuration; leave the method's settings as "
-                f"they were ({reason})"
+                f"they were ({_unlike(value, saved[name]) or reason})"
             ) from error
+
+
+def _unlike(value: Any, saved: Any) -> str:
+    """The tensors of a module that a saved state lacks, has besides, or has in another shape."""
+    if not isinstance(value, torch.nn.Module) or not isinstance(saved, Mapping):
+        return ""
+    own = value.state_dict()
+    shapes = [(name, getattr(own[name], "shape", None), getattr(saved[name], "shape", None))
+              for name in own if name in saved]  # fmt: skip
+    parts = {
+        "missing": [name for name in own if name not in saved],
+        "unexpected": [str(name) for name in saved if name not in own],
+        "of another shape": [name for name, one, other in shapes if one != other],
+    }
+    return "; ".join(f"{what}: {_some(names)}" for what, names in parts.items() if names)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

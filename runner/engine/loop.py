@@ -28,7 +28,7 @@ from runner.engine.estimate import Estimate
 from runner.engine.evaluation import Evaluator, finite
 from runner.engine.journal import Log
 from runner.engine.profiling import Profiler
-from runner.engine.progress import Progress, number
+from runner.engine.progress import Progress, line
 from runner.engine.seeding import Stream
 from runner.engine.team import Begun, batch_statistics
 from runner.engine.update import Updater
@@ -324,8 +324,7 @@ class Training:
         state.evaluated = state.step
         if metrics:
             self.sink.write(stage.name, state.step, metrics, self.prefix)
-            shown = "  ".join(f"{name} {number(value)}" for name, value in metrics.items())
-            log.info("%s %d/%d  %s", self.label, state.step, self.length, shown)
+            log.info("%s %d/%d  %s", self.label, state.step, self.length, line(metrics))
         every = self.context.trainer.select_every or self.context.trainer.eval_every
         if stage.monitor in metrics and (last or self._due(every)):
             self._select(metrics[stage.monitor])

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
+from runner import order
+
 log = logging.getLogger("reclaim")
 
 
@@ -48,6 +50,11 @@ class Progress:
 
     def close(self) -> None:
         self._bar.close()
+
+
+def line(metrics: Mapping[str, float]) -> str:
+    """Metrics in one line, in the order of their names."""
+    return "  ".join(f"{name} {number(metrics[name])}" for name in sorted(metrics, key=order.metric))
 
 
 def number(value: float) -> str:

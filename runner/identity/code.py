@@ -24,6 +24,7 @@ START = ("runner.run", "runner.engine.pipeline")
 NO_NUMBER = {
     # what people read
     *("runner.console", "runner.errors", "runner.explain", "runner.idle", "runner.origin", "runner.compare"),
+    "runner.order",
     *("runner.engine.progress", "runner.engine.estimate", "runner.engine.profiling"),
     # commands, and how many runs are started
     *(

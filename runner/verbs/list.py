@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import takewhile
 
 from runner.api import CHECK, MethodEntry
@@ -10,6 +11,8 @@ from runner.compose import Composer
 from runner.errors import ConfigError, nearest
 
 SECTIONS = ("methods", "datasets", "presets", "experiments", "debug", "launchers", "sweepers")
+WIDEST = 44
+"""Letters of the column of names."""
 HELP = """\
 run list [methods|datasets|presets|experiments|debug|launchers|sweepers] [methods.path=DIR]
 
@@ -32,10 +35,20 @@ def main(words: list[str]) -> int:
     composer = Composer([word for word in words if "=" in word])
     for section in asked or SECTIONS:
         print(f"{section}:")
-        for left, right in rows(section, composer):
-            print(f"  {left:<34} {right}".rstrip())
-        print()
+        print("\n".join([*columns(rows(section, composer)), ""]))
     return 0
+
+
+def columns(found: Sequence[tuple[str, str]]) -> list[str]:
+    """Lines of names and descriptions; a name too long for its column stands on a line of its own."""
+    width = max((len(left) for left, _ in found if len(left) <= WIDEST), default=0)
+    lines: list[str] = []
+    for left, right in found:
+        if len(left) > width and right:
+            lines += [f"  {left}", f"  {'':<{width}}  {right}"]
+        else:
+            lines.append(f"  {left:<{width}}  {right}".rstrip())
+    return lines
 
 
 def rows(section: str, composer: Composer) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ import yaml
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from runner import order
 from tests.runner.conftest import Run
 
 SMALL = ["method=realnvp", "dataset=digits", "debug=fast", "threads=1"]
@@ -92,6 +93,9 @@ def test_what_it_prints(finished: tuple[Path, str]) -> None:
     assert f"tensorboard --logdir {folder.relative_to(folder.parents[2])}" in printed
     assert "\r" not in printed
     assert printed.count("train/loss") == 4
+    (look,) = (line for line in printed.splitlines() if " 20/20  validation/" in line)
+    names = [word for word in look.split() if word.startswith("validation/")]
+    assert names == sorted(names, key=order.metric)
 
 
 def test_the_configuration_repeats_the_run(finished: tuple[Path, str], run: Run, tmp_path: Path) -> None:

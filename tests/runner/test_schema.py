@@ -32,6 +32,15 @@ class Outer:
             raise ValueError("limit must be at least count")
 
 
+@dataclass(frozen=True)
+class Named:
+    widths: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.widths:
+            raise ValueError("method.widths must name one layer or more")
+
+
 GOOD: dict[str, Any] = {
     "count": 3,
     "name": "x",
@@ -98,3 +107,12 @@ def test_bad_values_are_a_sentence(changes: dict[str, Any], words: list[str]) ->
 def test_keys_are_all_dotted_names() -> None:
     assert schema.keys(Outer)[-2:] == ["inner", "inner.rate"]
     assert schema.keys(Inner, "method") == ["method.rate"]
+
+
+@pytest.mark.parametrize(
+    ("path", "begins"), [("method", "method.widths must"), ("data", "data: method.widths")]
+)
+def test_a_sentence_that_begins_with_its_key_has_it_once(path: str, begins: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        schema.build(Named, {"widths": []}, path, "conf/method/x.yaml")
+    assert str(caught.value).startswith(begins)

@@ -76,7 +76,7 @@ class Chart {
       const only = this.state.highlight;
       const dimmed = only !== null && only !== series.place ? " dimmed" : "";
       const holder = make("g", { class: `${series.look}${dimmed}`, "data-configuration": series.place }, group);
-      if (series.sd && series.steps.length > 1) make("path", { d: this.bandPath(series), class: "band" }, holder);
+      if ((series.sd || series.ends) && series.steps.length > 1) make("path", { d: this.bandPath(series), class: "band" }, holder);
       if (series.raw) make("path", { d: this.path(series.steps, series.raw), class: "raw" }, holder);
       make("path", { d: this.path(series.steps, series.values), class: series.kind }, holder);
       if (series.steps.length === 1) this.single(series, holder);
@@ -101,21 +101,23 @@ class Chart {
     return text;
   }
 
-  bandPath({ steps, values, sd }) {
+  bandPath(series) {
+    const { steps, values } = series;
     const floor = this.state.log ? this.y.low : -Infinity;
     const kept = steps.map((_, index) => index).filter((index) => this.shows(steps[index], values[index]));
     const at = (index, value) => `${this.x.of(steps[index]).toFixed(1)},${this.y.of(Math.max(value, floor)).toFixed(1)}`;
-    const above = kept.map((index) => at(index, values[index] + sd[index]));
-    const below = kept.map((index) => at(index, values[index] - sd[index])).reverse();
+    const above = kept.map((index) => at(index, reach(series, index)[1]));
+    const below = kept.map((index) => at(index, reach(series, index)[0])).reverse();
     return kept.length ? `M${above.concat(below).join("L")}Z` : "";
   }
 
-  // A lone point, its deviation as a bar.
-  single({ steps, values, sd }, parent) {
+  // A lone point, its deviation or interval as a bar.
+  single(series, parent) {
+    const { steps, values, sd, ends } = series;
     const [step] = steps, [value] = values, x = this.shows(step, value) ? this.x.of(step) : null;
     if (x === null) return;
-    if (sd) {
-      const [low, high] = [Math.max(value - sd[0], this.y.low), value + sd[0]].map((end) => this.y.of(end));
+    if (sd || ends) {
+      const [low, high] = reach(series, 0).map((end) => this.y.of(Math.max(end, this.y.low)));
       make("path", { d: `M${x - 6},${low}h12m-6,0V${high}m-6,0h12`, class: "end bar" }, parent);
     }
     this.dot(step, value, "point", parent);
@@ -176,7 +178,8 @@ function fillReadout(readout, cursor, found) {
   readout.replaceChildren();
   row(readout, "", `step ${showStep(cursor.step)}`, "");
   for (const { series, at } of found.slice(0, most)) {
-    const spread = at.sd === null ? "" : ` ± ${showNumber(Number(at.sd.toPrecision(2)))} (${series.n})`;
+    let spread = at.sd === null ? "" : ` ± ${showNumber(Number(at.sd.toPrecision(2)))} (${series.n})`;
+    if (at.ends) spread = ` (${at.ends.map(showNumber).join(" to ")})`;
     const name = row(readout, series.look, series.name, `${at.exact ? "" : "≈ "}${showNumber(at.value)}${spread}`);
     if (cursor.series === series.name) name.className = "nearest";
   }

@@ -83,3 +83,16 @@ def test_the_command_draws_it_and_shows_it_on_the_page(
     assert cli.main(["compare", one, "--out", str(out)]) == 0
     assert not (out / "against.png").exists(), "of an earlier comparison"
     assert "Against what was swept" not in (out / "compare.html").read_text()
+
+
+def test_what_was_swept_is_not_drawn_twice(
+    write_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(write_run, GRID)
+    out, one = tmp_path / "out", str(write_run.parent / "batch-2-0")
+    assert cli.main(["compare", one, "--out", str(out)]) == 0
+    assert f"picture  {out / 'compare.png'}" in capsys.readouterr().out
+    assert cli.main(["compare", str(write_run.parent), "--out", str(out)]) == 0
+    assert "compare.png" not in capsys.readouterr().out
+    assert not (out / "compare.png").exists(), "of an earlier comparison"
+    assert (out / "against.png").is_file()

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from runner.compare.figure import COLOURS, SHAPES, draw, draw_panel, style
+from runner.compare.figure import COLOURS, SHAPES, draw, draw_panel, draw_points, style
 from runner.compare.find import find_runs
 from runner.compare.group import compare
 from runner.compare.load import load_run
@@ -115,3 +115,21 @@ def test_many_configurations_and_metrics_still_fit(write_run: Any) -> None:
 def test_nothing_to_draw_is_a_picture_too(write_run: Any) -> None:
     write_run("a", config=write_run.settings(1), rows=[])
     assert (pixels(write_run.parent) != 255).any()
+
+
+def test_one_value_of_each_run_is_drawn_above_the_configurations_names(write_run: Any) -> None:
+    for kind in ("one", "other"):
+        for seed, value in ((1, 2.0), (2, 4.0)):
+            config = write_run.settings(seed, kind=kind)
+            result = write_run.finished(seed, {"test/x": value}, steps=10 * seed)
+            write_run(f"{kind}{seed}", config=config, result=result)
+    comparison = compare([load_run(run) for run in find_runs([write_run.parent])])
+    (panel,) = make_panels(comparison)
+    axes = Figure().subplots()
+    draw_points(axes, panel, [group.name for group in comparison.configurations], log=False)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["kind=one", "kind=other"]
+    places = {float(x) for line in axes.lines for x in np.atleast_1d(line.get_xdata())}
+    assert places == {0, 1}
+    bars: Any = axes.containers
+    np.testing.assert_allclose(bars[1].lines[2][0].get_segments()[0][:, 1], [3 - np.sqrt(2), 3 + np.sqrt(2)])
+    assert amount(pixels(write_run.parent), COLOURS[0]) > 100

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.compare.find import find_runs, natural
+from runner.compare.find import find_runs
 from runner.errors import ConfigError
 
 
@@ -54,8 +54,3 @@ def test_a_folder_without_runs_is_named_with_what_was_looked_for(sweep: Path) ->
 def test_a_file_is_no_folder(sweep: Path) -> None:
     with pytest.raises(ConfigError, match="is a file"):
         find_runs([next(sweep.iterdir()) / "config.yaml"])
-
-
-def test_numbers_in_names_sort_by_value() -> None:
-    names = ["lr=1e-05", "lr=0.0003", "lr=0.001", "lr=2", "lr=10"]
-    assert sorted(names, key=natural) == names

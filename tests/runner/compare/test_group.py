@@ -127,3 +127,10 @@ def test_what_was_not_made_alike_is_told(write_run: Any) -> None:
         write_run(f"r{seed}", config=write_run.settings(seed), result=result)
     write_run("running", config=write_run.settings(4), rows=[])
     assert compared(write_run.parent).environment == {"device": {"cpu": ["r1", "r3"], "cuda:0": ["r2"]}}
+
+
+def test_metrics_are_in_the_order_of_splits_and_names(write_run: Any) -> None:
+    names = ["test/x", "test/x_low", "test/x_high", "test/x_2", "test/x_16", "validation/x", "gap"]
+    result = write_run.finished(1, dict.fromkeys(sorted(names), 1.0))
+    write_run("a", config=write_run.settings(1), result=result)
+    assert compared(write_run.parent).metrics == names

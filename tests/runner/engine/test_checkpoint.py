@@ -93,3 +93,24 @@ def test_a_torn_file_is_a_sentence(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "torn.pt").write_bytes(content)
     with pytest.raises(ConfigError, match=r"torn\.pt"):
         checkpoint.load(tmp_path / "torn.pt")
+
+
+def linear(*widths: int, bias: bool = True) -> torch.nn.Module:
+    return torch.nn.Sequential(*(torch.nn.Linear(width, width, bias=bias) for width in widths))
+
+
+@pytest.mark.parametrize(
+    ("saved", "now", "words"),
+    [
+        (linear(2), linear(*[2] * 4), "(missing: 1.weight, 1.bias, 2.weight and 3 more)"),
+        (linear(2, 2), linear(2, 2, bias=False), "(unexpected: 0.bias, 1.bias)"),
+        (linear(2, 3), linear(2, 4), "(of another shape: 1.weight, 1.bias)"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_few_names(
+    saved: torch.nn.Module, now: torch.nn.Module, words: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        checkpoint.load_tracked({"net": now}, {"net": saved.state_dict()})
+    assert str(caught.value).startswith("the checkpoint's net does not fit this configuration")
+    assert str(caught.value).endswith(words)
