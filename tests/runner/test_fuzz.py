@@ -136,7 +136,7 @@ def commands(examples: int) -> Any:
     return decorate
 
 
-@commands(200)
+@commands(120)
 def test_no_bad_command_is_accepted_and_none_is_a_traceback(bad: str, good: list[str], first: bool) -> None:
     refused(bad, good, first)
 

@@ -65,6 +65,7 @@ def test_a_search_ends_with_its_best_trial_and_pictures(run: Run, tmp_path: Path
     assert "sweeper" not in again
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_without_repeating_a_trial(
     run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def begun_to_learn(place: Path, seed: int) -> bool:
     return any(path.stat().st_size for path in place.glob(f"out/sweeps/*/seed={seed}/metrics.jsonl"))
 
 
+@pytest.mark.slow
 def test_jobs_outlive_the_command_and_are_taken_up_again(
     run: Run, cluster: dict[str, str], tmp_path: Path
 ) -> None:
