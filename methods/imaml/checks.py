@@ -72,7 +72,7 @@ def jacobian(config: ImamlConfig, inputs: Inputs) -> Metrics:
     """The Jacobian of the solution by central differences against (I + H / lambda)^-1, relative."""
     tasks, theta = smooth(4)
     lam, eps, many = torch.tensor(config.lam).double(), 1e-5, len(theta)
-    inner, eye = Inner("gd", 100, 0.2), torch.eye(len(theta)).double()
+    inner, eye = Inner("gd", 200, 0.2), torch.eye(len(theta)).double()
 
     def solution(start: Tensor) -> Tensor:
         return inner(tasks.support, start.unsqueeze(0), lam)[0]

@@ -14,7 +14,9 @@ from runner.compose import Composer
 
 
 def config(*words: str) -> Any:
-    return Composer([*words]).compose().method_config
+    return (
+        Composer(["method.lam=2.0", *words] if "imaml" in words[0] else list(words)).compose().method_config
+    )
 
 
 @pytest.fixture(autouse=True)
