@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,13 +35,13 @@ class MetaStage(TrainStage):
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    @abstractmethod
     def meta(self, tasks: Tasks, theta: Tensor, many: int) -> Meta:
         """The gradient by the meta-parameters `theta` `[D]` over `many` tasks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
         """Adapted parameters `[M, D]` from `theta` `[M, D]` after so many steps, as in testing."""
-        raise NotImplementedError
 
     def items(self, data: Any) -> int:
         return int(self.config.epoch)
