@@ -43,7 +43,8 @@ class FewShotStage(TrainStage):
         self.sizes = Sizes(c, self.data, inputs.seed)
         self.sizes.check()
         self.sampler = self.sizes.sampler("train", c.way, c.shot, c.query, c.epoch)
-        self.encoder = encoder(c, self.data.shape).to(inputs.device)
+        made = encoder(c, self.data.shape).to(inputs.device)
+        self.encoder = made.to(memory_format=torch.channels_last)
         self.head = head(c, self.encoder.width, self.data.train.attributes).to(inputs.device)
         parameters = [*self.encoder.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.Adam(parameters, c.lr, weight_decay=c.weight_decay, fused=True)
