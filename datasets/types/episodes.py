@@ -159,39 +159,37 @@ class EpisodeSampler:
         picked = keys.argsort(1, kind="stable") + self.split.first[classes][:, None]
         return classes, picked, self.shots if self._even else random.permutation(self.shots)
 
+    def _drawn(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Places of support and query images `[M, S + Q]`, the support's labels `[M, S]` and classes
+        `[M, way]`."""
+        import numpy as np
+        import torch
+
+        rows, labels, classes = [], [], []
+        for number in indices.tolist():
+            chosen, picked, shots = self.draw(number)
+            classes.append(chosen)
+            if self._even:
+                asked = picked[:, self._most : self._most + self.query]
+                rows.append(np.concatenate((picked[:, : self._most].ravel(), asked.ravel())))
+            else:
+                given = picked[:, : self._most][np.arange(self._most) < shots[:, None]]
+                asked = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
+                rows.append(np.concatenate((given, asked.ravel())))
+                labels.append(np.arange(self.way).repeat(shots))
+        known = torch.from_numpy(np.stack(labels)) if labels else self._labels.expand(len(rows), -1)
+        return torch.from_numpy(np.stack(rows)), known, torch.from_numpy(np.stack(classes))
+
     def places(self, indices: Tensor) -> Episode:
         """The episodes with the numbers `indices` (int64 `[M]`), with places of images in the part, int64
         `[M, S]` and `[M, Q]`, instead of images."""
-        import numpy as np
-        import torch
-
-        drawn = [self.draw(number) for number in indices.tolist()]
-        classes = torch.from_numpy(np.stack([one[0] for one in drawn]))
-        many = len(drawn)
-        if self._even:
-            picked = torch.from_numpy(np.stack([one[1] for one in drawn]))
-            support = picked[..., : self._most].flatten(1)
-            query = picked[..., self._most : self._most + self.query].flatten(1)
-            labels = self._labels.expand(many, -1)
-        else:
-            parts = zip(*(self._uneven(picked, shots) for _, picked, shots in drawn), strict=True)
-            support, query, labels = (torch.from_numpy(np.stack(part)) for part in parts)
-        return Episode(support, labels, query, self._asked.expand(many, -1), classes)
-
-    def _uneven(self, picked: np.ndarray, shots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Places of the support and of the query images, and the support's labels."""
-        import numpy as np
-
-        support = picked[:, : self._most][np.arange(self._most) < shots[:, None]]
-        query = np.take_along_axis(picked, shots[:, None] + np.arange(self.query), 1)
-        return support, query.ravel(), np.arange(self.way).repeat(shots)
+        both, labels, classes = self._drawn(indices)
+        shots = labels.shape[1]
+        return Episode(both[:, :shots], labels, both[:, shots:], self._asked.expand(len(both), -1), classes)
 
     def batch(self, indices: Tensor) -> Episode:
         """The episodes with the numbers `indices`, int64 `[M]`."""
-        import torch
-
-        places = self.places(indices)
-        both = torch.cat((places.support, places.query), 1)
-        images = self.split.images.index_select(0, both.flatten()).unflatten(0, both.shape)
-        shots = places.support.shape[1]
-        return places._replace(support=images[:, :shots], query=images[:, shots:])
+        both, labels, classes = self._drawn(indices)
+        images = self.split.images.index_select(0, both.view(-1)).unflatten(0, both.shape)
+        shots, asked = labels.shape[1], self._asked.expand(len(both), -1)
+        return Episode(images[:, :shots], labels, images[:, shots:], asked, classes)
