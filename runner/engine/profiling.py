@@ -18,9 +18,11 @@ class Profiler:
         if enabled:
             plan = schedule(wait=5, warmup=5, active=5, repeat=1)
             activities = [ProfilerActivity.CPU]
-            if torch.cuda.is_available():
+            if torch.cuda.is_initialized():
                 activities.append(ProfilerActivity.CUDA)
-            self._profile = profile(activities=activities, schedule=plan, on_trace_ready=self._write)
+            self._profile = profile(
+                activities=activities, schedule=plan, on_trace_ready=self._write, acc_events=True
+            )
 
     def _write(self, result: profile) -> None:
         self.folder.mkdir(exist_ok=True)

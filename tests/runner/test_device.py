@@ -62,10 +62,10 @@ def test_threads_follow_the_environment_and_a_containers_share(
         torch.set_num_threads(before)
 
 
+@pytest.mark.usefixtures("without_cuda")
 def test_a_device_that_is_not_there_is_refused() -> None:
-    if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match="CUDA is not available here"):
-            device.pick("cuda:0")
+    with pytest.raises(ConfigError, match="CUDA is not available here"):
+        device.pick("cuda:0")
     assert device.pick("cpu") == torch.device("cpu")
 
 

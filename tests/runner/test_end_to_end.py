@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import torch
 import yaml
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -88,7 +89,8 @@ def test_the_log_and_tensorboard_agree(finished: tuple[Path, str]) -> None:
 
 def test_what_it_prints(finished: tuple[Path, str]) -> None:
     folder, printed = finished
-    assert "realnvp on digits: cpu, fp32, 1 thread, seed 0" in printed
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert f"realnvp on digits: {device}, fp32, 1 thread, seed 0" in printed
     assert "test/bits_per_dim_histogram" in printed
     assert f"tensorboard --logdir {folder.relative_to(folder.parents[2])}" in printed
     assert "\r" not in printed

@@ -20,11 +20,11 @@ from tests.runner.toys.runs import TOYS
 
 REALNVP = (
     "method=realnvp", "dataset=digits", "method.flow_bn=none", "method.net_norm=none", "method.width=8",
-    "trainer.steps=50", "trainer.eval_every=25", "trainer.log_every=1", "threads=1",
+    "trainer.steps=50", "trainer.eval_every=25", "trainer.log_every=1", "threads=1", "device=cpu",
 )  # fmt: skip
 TOY = (
     f"methods.path=[{TOYS}]", "trainer.steps=12", "trainer.eval_every=5", "trainer.log_every=1",
-    "trainer.checkpoint_every=4", "threads=1",
+    "trainer.checkpoint_every=4", "threads=1", "device=cpu",
 )  # fmt: skip
 
 

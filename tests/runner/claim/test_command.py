@@ -221,6 +221,7 @@ def test_a_failed_arm_is_no_verdict(place: Place, capsys: pytest.CaptureFixture[
     assert place.kept("steps")["verdict"] == "reproduced", "a failure replaces no verdict"
 
 
+@pytest.mark.usefixtures("without_cuda")
 def test_what_is_missing_is_said(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place.write("cuda", base=["method=toy_flow", "device=cuda"])
     assert place.run("toys/cuda") == 0
@@ -388,6 +389,7 @@ def test_a_wrong_claim_is_one_sentence(
         (["toys/steps", "device=cuda", "--dry-run"], "device=cuda: CUDA is not available here"),
     ],
 )
+@pytest.mark.usefixtures("without_cuda")
 def test_a_wrong_command_is_one_sentence(
     words: list[str], said: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,7 @@ def test_more_seeds_of_other_code_are_replaced(place: Place) -> None:
     assert place.kept("steps")["seeds"] == [1, 2]
 
 
+@pytest.mark.usefixtures("without_cuda")
 def test_a_dry_run_says_what_is_shared_and_what_is_lacking(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ WORDS = [f"methods.path=[{TOYS}]", "method=toy_flow", "trainer.steps=2", "traine
 
 
 @pytest.fixture(autouse=True)
-def _eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def _eight_cores(monkeypatch: pytest.MonkeyPatch, without_cuda: None) -> None:
     monkeypatch.setattr(conduct, "cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 

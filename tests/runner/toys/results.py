@@ -31,7 +31,7 @@ def _files(folder: Path) -> list[Path]:
 def content(path: Path) -> Any:
     """A file's bytes, or the tensors and scalars in it."""
     if path.suffix == ".pt":
-        return plain(torch.load(path, weights_only=True))
+        return plain(torch.load(path, "cpu", weights_only=True))
     data = path.read_bytes()
     return data if len(data) < 100_000 else hashlib.sha256(data).hexdigest()
 
