@@ -10,3 +10,4 @@ import torch
 def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a GPU behaves as if it had none; in this process only."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

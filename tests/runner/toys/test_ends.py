@@ -181,6 +181,8 @@ def test_numbers_that_are_not_finite_end_a_run(
     assert f"step {step}:" in found["error"]
     on_gpu = torch.cuda.is_available()  # where the loss is looked at with each line of the log only
     assert found["steps"] == (12 if on_gpu else step - 1)
+    if on_gpu:  # by then the steps that followed have spoilt a parameter
+        tensor = "parameter line.linear.weight"
     assert f"first bad tensor: {'the ' if tensor == 'loss' else ''}{tensor}" in found["error"]
     saved = torch.load(home / "checkpoints" / "last.pt", weights_only=True)
     assert saved["state"]["step"] == 8
