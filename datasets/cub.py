@@ -46,6 +46,10 @@ def load(config: CubConfig, access: Access, kind: str) -> Episodes:
         own = rows[order[ends[k] : ends[k + 1]]]
         if config.features is not None:  # of all crops in training, of the first, the middle one, in testing
             own = own.reshape(-1, own.shape[-1]) if k in trained else own[:, 0]
+            if not np.isfinite(own).all():
+                raise DataError(
+                    f"dataset.features={config.features} has numbers of {name} that are not finite"
+                )
         drawn.append(Drawn(name, groups[k], own, attributes[k]))
     return build("cub", dataclasses.replace(config, features=None), drawn, {"images": what})
 
@@ -64,17 +68,29 @@ def _home(access: Access) -> Path:
 
 def _tables(home: Path) -> tuple[list[str], np.ndarray, list[str]]:
     """Files of the images, their classes from 0 on, and the classes' names."""
-    columns = []
-    for table in TABLES:
-        with damaged(home / table):
-            rows = [row.split() for row in (home / table).read_text().splitlines() if row.strip()]
-            columns.append([row[1] for row in rows])
-    files, names, numbers = columns
-    if len(numbers) != len(files):
-        raise DataError(f"{home}: {TABLES[0]} has {len(files)} images and {TABLES[2]} {len(numbers)}")
-    refuse_outside(home / TABLES[0], files)
-    labels = np.array([int(number) - 1 for number in numbers])
-    return files, labels, names
+    files, names, numbers = (_table(home / table) for table in TABLES)
+    if files.keys() != numbers.keys():
+        number = min(files.keys() ^ numbers.keys())
+        raise DataError(f"{home}: image {number} is in only one of {TABLES[0]} and {TABLES[2]}")
+    if sorted(names) != list(range(1, len(names) + 1)):
+        raise DataError(f"{home / TABLES[1]} does not number its {len(names)} classes from 1 on")
+    with damaged(home / TABLES[2]):
+        labels = {number: int(label) for number, label in numbers.items()}
+        if unknown := [label for label in labels.values() if label not in names]:
+            raise ValueError(f"there is no class {unknown[0]}")
+    refuse_outside(home / TABLES[0], list(files.values()))
+    in_order = np.array([labels[number] - 1 for number in files])
+    return list(files.values()), in_order, [names[number] for number in sorted(names)]
+
+
+def _table(path: Path) -> dict[int, str]:
+    """The second column by the number in the first, in the order of the lines."""
+    with damaged(path):
+        rows = [row.split() for row in path.read_text().splitlines() if row.strip()]
+        found = {int(row[0]): row[1] for row in rows}
+        if len(found) < len(rows):
+            raise ValueError("a number is there twice")
+    return found
 
 
 def _attributes(path: Path, classes: int) -> np.ndarray:
@@ -83,6 +99,8 @@ def _attributes(path: Path, classes: int) -> np.ndarray:
         found = np.loadtxt(path, dtype=np.float32, ndmin=2) / 100
     if len(found) != classes:
         raise DataError(f"{path} describes {len(found)} classes instead of {classes}")
+    if not np.isfinite(found).all():
+        raise DataError(f"{path} has attributes that are not finite")
     return found
 
 
@@ -98,7 +116,10 @@ def _features(path: Path, images: int) -> np.ndarray:
         raise DataError(f"dataset.features={path} does not exist")
     with damaged(path):
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    if found.ndim not in (2, 3) or found.dtype != np.float32 or len(found) != images:
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it holds several arrays")
+    good = found.ndim in (2, 3) and found.size > 0
+    if not good or found.dtype != np.float32 or len(found) != images:
         raise DataError(
             f"dataset.features={path} must be float32 [{images}, D] or [{images}, crops, D], not "
             f"{found.dtype} {list(found.shape)}"

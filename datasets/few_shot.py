@@ -34,7 +34,8 @@ def build(
 ) -> Episodes:
     """The data set `name` of `classes`, divided as the configuration's lists say.
 
-    Raises `DataError` if a list names what there is not, two lists share a class, or a part has none.
+    Raises `DataError` if a list names what there is not, two lists share a class, a part has none or a class
+    no image.
     """
     vectors = classes[0].images.ndim == 2
     if vectors and config.rotations:
@@ -45,6 +46,8 @@ def build(
         chosen = [classes[number] for number in numbers[: config.limit]]
         if not chosen:
             raise DataError(f"no class of {name} is left in its {part} part; dataset.{part} says which are")
+        if empty := [one.name for one in chosen if not len(one.images)]:
+            raise DataError(f"class {empty[0]} of {name} has no image")
         splits[part] = _split([turned for one in chosen for turned in _turned(one, config.rotations)])
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k != "batch_size"}
     what: dict[str, Any] = {"name": name, "files": dict(digests), "settings": settings}

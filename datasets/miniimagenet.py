@@ -4,7 +4,7 @@ Ravi and Larochelle (ICLR 2017), from files that a person has laid out."""
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from datasets.by_hand import decoded, parted, refuse_outside, state
@@ -23,13 +23,15 @@ Rows = list[tuple[str, str]]
 def load(config: EpisodesConfig, access: Access, kind: str) -> Episodes:
     """Natural images; classes are parted as the CSV files say, unless lists of classes are given.
 
-    Raises `DataError` where a file is not there, or a class is in two of the lists.
+    Raises `DataError` where a file is not there, or an image or a class is in the lists twice.
     """
     home = _home(access)
     parts = {part: _rows(home / file) for part, file in LISTS.items()}
     config = parted(config, *(sorted({label for _, label in rows}) for rows in parts.values()))
     rows = sorted((label, file) for part in parts.values() for file, label in part)
     files = [file for _, file in rows]
+    if twice := [file for file, count in Counter(files).items() if count > 1]:
+        raise DataError(f"{home}: its lists {', '.join(LISTS.values())} name {twice[0]} more than once")
     images = decoded("miniimagenet", home, files, config.size, access)
     places: dict[str, list[int]] = defaultdict(list)
     for place, (label, _) in enumerate(rows):
@@ -61,5 +63,7 @@ def _rows(path: Path) -> Rows:
         if not {"filename", "label"} <= set(table.fieldnames or ()):
             raise ValueError("its first line is not filename,label")
         rows = [(row["filename"], row["label"]) for row in table]
+        if not all(file and label for file, label in rows):
+            raise ValueError("a line has no file or no label")
     refuse_outside(path, [file for file, _ in rows])
     return rows

@@ -218,7 +218,11 @@ class Update(Protocol):
     def apply(
         self, optimizer: torch.optim.Optimizer, gradients: Iterable[Tensor | None], clip: float | None = None
     ) -> Metrics:
-        """One step of `optimizer` with `gradients` set by hand, one for each of its parameters in order."""
+        """One step of `optimizer` with `gradients` set by hand, one for each of its parameters in order.
+
+        Raises `ConfigError` where another precision or micro-batches were asked for, which only `minimise`
+        can give.
+        """
 
 
 class TrainStage(Stage):

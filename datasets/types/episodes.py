@@ -103,12 +103,13 @@ class EpisodeSampler:
 
     Arguments:
         split: the part.
-        way: classes of an episode, `method.way`.
+        way: classes of an episode.
         shot: support images of each class, 0 where the part has attributes; several numbers, one for each
             class, are given to the classes in a random order.
         query: query images of each class.
         seed: of the whole stream.
         episodes: how many there are, for `len`.
+        keys: what errors call way, shot and query.
 
     Raises:
         ValueError: where the part has too few classes, a class too few images, or nothing tells what a class
@@ -116,23 +117,34 @@ class EpisodeSampler:
     """
 
     def __init__(
-        self, split: ClassSplit, way: int, shot: int | Sequence[int], query: int, seed: int, episodes: int
+        self,
+        split: ClassSplit,
+        way: int,
+        shot: int | Sequence[int],
+        query: int,
+        seed: int,
+        episodes: int,
+        keys: tuple[str, str, str] = ("method.way", "method.shot", "method.query"),
     ) -> None:
         import numpy as np
         import torch
 
         shots = [shot] * way if isinstance(shot, int) else list(shot)
         if way > len(split):
-            raise ValueError(f"{way} classes were asked for, way, and the part has {len(split)}")
+            raise ValueError(f"{keys[0]} asks for {way} classes, and the part has {len(split)}")
         if shot == 0 and split.attributes is None:
-            raise ValueError("shot=0 takes classes that are described by attributes, which this data has not")
+            raise ValueError(
+                f"{keys[1]}=0 takes classes that are described by attributes, which this data has not"
+            )
         if len(shots) != way or (min(shots) < 1 and shot != 0) or query < 1:
-            raise ValueError(f"shot={shot} must be one number, or one for each of {way} classes, from 1 on")
+            raise ValueError(
+                f"{keys[1]}={shot} must be one number, or one for each of {way} classes, from 1 on"
+            )
         least = int(split.counts.argmin())
         if split.counts[least] < max(shots) + query:
             raise ValueError(
-                f"shot and query ask for {max(shots)} + {query} images of a class, and {split.names[least]} "
-                f"has {split.counts[least]}"
+                f"{keys[1]} and {keys[2]} ask for {max(shots)} + {query} images of a class, and "
+                f"{split.names[least]} has {split.counts[least]}"
             )
         self.split, self.way, self.shots, self.query = split, way, np.array(shots), query
         self.seed, self.episodes = seed, episodes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
+from unittest import mock
 
 import torch
 
@@ -18,6 +20,26 @@ def seconds(call: Callable[[], object], repeats: int = 7) -> float:
         _wait()
         found.append(time.perf_counter() - began)
     return min(found[1:])
+
+
+def gradients_taken(call: Callable[[], object]) -> int:
+    """How often `call` asks autograd for gradients."""
+    taken = 0
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            return function(*arguments, **named)
+
+        return wrapped
+
+    with (
+        mock.patch("torch.autograd.grad", counted(torch.autograd.grad)),
+        mock.patch("torch.autograd.backward", counted(torch.autograd.backward)),
+    ):
+        call()
+    return taken
 
 
 def _wait() -> None:

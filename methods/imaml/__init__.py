@@ -37,14 +37,14 @@ METHODS = (
         "MamlConfig", "MamlMethod",
     ),
     _entry(
-        "fomaml", "MAML without second derivatives", "Finn et al., ICML 2017", "SolverConfig", "FomamlMethod",
+        "fomaml", "MAML without second derivatives", "Finn et al., ICML 2017", "FomamlConfig", "FomamlMethod",
     ),
     _entry(
         "reptile", "learns where to start from, by going towards where tasks are adapted to",
-        "Nichol et al., 2018", "SolverConfig", "ReptileMethod",
+        "Nichol et al., 2018", "ReptileConfig", "ReptileMethod",
     ),
     _entry(
-        "anil", "MAML in which only the last layer adapts", "Raghu et al., ICLR 2020", "MamlConfig",
+        "anil", "MAML in which only the last layer adapts", "Raghu et al., ICLR 2020", "AnilConfig",
         "AnilMethod",
     ),
 )  # fmt: skip

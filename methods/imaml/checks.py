@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from methods.common.cost import peak_mb, seconds
-from methods.imaml.config import ImamlConfig, MetaConfig, SolverConfig
+from datasets.types import ClassSplit, Episode, Episodes
+from methods.common.cost import gradients_taken, peak_mb, seconds
+from methods.imaml.config import AnilConfig, FomamlConfig, ImamlConfig, MamlConfig, MetaConfig, ReptileConfig
 from methods.imaml.implicit import Implicit
 from methods.imaml.inner import Adaptation, Inner
-from methods.imaml.meta import first_order, implicit, unrolled
-from methods.imaml.network import Flat, conv4, mlp
+from methods.imaml.meta import implicit
+from methods.imaml.method import AnilStage, FomamlStage, ImamlStage, MamlStage, ReptileStage
+from methods.imaml.network import Flat, mlp
 from methods.imaml.solve import conjugate_gradient
+from methods.imaml.stage import MetaStage
 from methods.imaml.tasks import Losses, Tasks, gradient, hessian
 from runner.api import Inputs, Metrics
 
 SIDE, WAY, QUERY = 28, 5, 15
 """Of the episode whose cost is measured."""
+
+STAGES: dict[type[MetaConfig], type[MetaStage]] = {
+    ImamlConfig: ImamlStage,
+    MamlConfig: MamlStage,
+    AnilConfig: AnilStage,
+    FomamlConfig: FomamlStage,
+    ReptileConfig: ReptileStage,
+}
 
 
 def _double(*shape: int) -> Tensor:
@@ -126,66 +138,52 @@ def cg_error(config: ImamlConfig, inputs: Inputs) -> Metrics:
     return {"check/log_error": error(plain), "check/normal_over_plain": error(normal) - error(plain)}
 
 
-def _episode(config: MetaConfig) -> tuple[Callable[[], Tensor], Tasks]:
-    """The meta-gradient of one 5-way episode of random images by the four-block network, and its tasks."""
-    shape = (1, SIDE, SIDE)
-    flat = Flat(conv4(shape, config.filters, config.blocks, WAY), "loop")
-    theta, labels = flat.vector().detach(), torch.arange(WAY)
-    x, y = torch.rand(1, WAY, *shape), labels
-    xq, yq = torch.rand(1, QUERY * WAY, *shape), labels.repeat_interleave(QUERY)
+def _episode(config: MetaConfig, shot: int) -> tuple[MetaStage, Episode]:
+    """The method's own stage for the four-block network, and a 5-way episode of random images."""
+    config = replace(config, network="conv4", tasks_as_one=False, way=WAY, shot=shot, query=QUERY)
+    each = shot + QUERY
+    train, validation, test = (
+        ClassSplit(
+            torch.randint(256, (WAY * each, 1, SIDE, SIDE), dtype=torch.uint8),
+            np.full(WAY, each), [f"{part}{k}" for k in range(WAY)], [part] * WAY,
+        )
+        for part in ("train", "validation", "test")
+    )  # fmt: skip
+    data = Episodes("random", "", (1, SIDE, SIDE), 256, train, validation, test)
+    stage = STAGES[type(config)](config)
+    stage.build(Inputs(data, torch.device("cpu"), steps=1, batch_size=1, seed=0))
+    return stage, stage.batch(torch.tensor([0]))
 
-    def losses(images: Tensor, wanted: Tensor) -> Losses:
-        return lambda phi: functional.cross_entropy(flat(phi, images)[0], wanted).reshape(1)
 
-    tasks, steps = Tasks(losses(x, y), losses(xq, yq)), config.inner_steps
-
-    def meta() -> Tensor:
-        if isinstance(config, ImamlConfig):
-            inner = Inner(config.inner_solver, steps, config.inner_lr, config.directions)
-            solve = Implicit(config.cg_steps, config.damping, config.cg_tol, config.inverse, config.variant)
-            return implicit(tasks, theta, torch.tensor(config.lam), inner, solve, 1).gradient
-        if isinstance(config, SolverConfig):
-            return first_order(tasks, theta, Inner(config.inner_solver, steps, config.inner_lr), 1).gradient
-        return unrolled(tasks, theta, config.inner_lr, steps, 1).gradient
-
-    return meta, tasks
+def _meta_gradient(config: MetaConfig) -> Callable[[], Tensor]:
+    stage, batch = _episode(config, 1)
+    return lambda: stage.meta(stage.tasks(batch), stage.flat.vector(), 1).gradient
 
 
 def memory(config: MetaConfig, inputs: Inputs) -> Metrics:
     """Megabytes at the peak of one meta-gradient of an episode, by the allocator."""
-    meta, _ = _episode(config)
-    return {"check/peak_mb": peak_mb(meta)}
+    return {"check/peak_mb": peak_mb(_meta_gradient(config))}
 
 
 def cost(config: MetaConfig, inputs: Inputs) -> Metrics:
     """Seconds of one meta-gradient of an episode."""
-    meta, _ = _episode(config)
-    return {"check/seconds": seconds(meta, 5)}
+    return {"check/seconds": seconds(_meta_gradient(config), 5)}
 
 
 def task_cost(config: MetaConfig, inputs: Inputs) -> Metrics:
     """What a new 5-way episode costs: parameters beyond the encoder, gradients that are taken, and seconds
     until its queries are answered."""
-    shape = (1, SIDE, SIDE)
-    net = conv4(shape, config.filters, config.blocks, WAY)
-    flat, labels = Flat(net, "loop"), torch.arange(WAY)
-    x, xq = torch.rand(1, WAY * config.shot, *shape), torch.rand(1, WAY * QUERY, *shape)
-    wanted = labels.repeat_interleave(config.shot)
-    theta, steps = flat.vector().detach(), config.test_steps or config.inner_steps
-    lam = torch.tensor(config.lam if isinstance(config, ImamlConfig) else 0.0)
+    stage, batch = _episode(config, config.shot)
+    theta = stage.flat.vector().detach().unsqueeze(0)
 
+    @torch.no_grad()
     def task() -> Tensor:
-        def losses(phi: Tensor) -> Tensor:
-            return functional.cross_entropy(flat(phi, x)[0], wanted).reshape(1)
+        phi = stage.adapt(stage.tasks(batch), theta, stage.test_steps)
+        return stage.measured(batch, phi)["accuracy"]
 
-        phi = Inner("gd", steps, config.inner_lr)(losses, theta.unsqueeze(0), lam)
-        with torch.no_grad():
-            return flat(phi, xq)
-
-    head = net[-1]
-    assert isinstance(head, nn.Linear)
+    *_, head = stage.net.children()
     return {
         "check/extra_parameters": sum(p.numel() for p in head.parameters()),
-        "check/gradients": steps,
+        "check/gradients": gradients_taken(task),
         "check/task_seconds": seconds(task),
     }

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-DESCENT = ("gd", "momentum", "nesterov", "adam")
+LAM = (1e-6, 1e6)
+"""Bounds of lambda, given or learned: beyond them I + H / lambda is singular, or I, in single precision."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class SolverConfig(MetaConfig):
 class ImamlConfig(SolverConfig):
     """The implicit meta-gradient."""
 
-    lam: float = field(metadata={"help": "lambda, the strength of the pull to the start", "above": 0})
+    lam: float = field(
+        metadata={"help": "lambda, the strength of the pull to the start", "min": LAM[0], "max": LAM[1]}
+    )
     learn_lam: Literal["none", "scalar", "layers"] = field(metadata={"help": "whether lambda is learned"})
     lam_lr: float = field(
         metadata={"only": {"learn_lam": ("scalar", "layers")}, "help": "rate of its logarithm", "above": 0}
@@ -87,3 +90,18 @@ class MamlConfig(MetaConfig):
     """Through the adaptation's steps."""
 
     through: int | None = field(metadata={"help": "last steps that are gone back through, or all", "min": 1})
+
+
+@dataclass(frozen=True)
+class AnilConfig(MamlConfig):
+    """The same, in the last layer alone."""
+
+
+@dataclass(frozen=True)
+class FomamlConfig(SolverConfig):
+    """Without second derivatives."""
+
+
+@dataclass(frozen=True)
+class ReptileConfig(SolverConfig):
+    """Towards the adapted parameters."""

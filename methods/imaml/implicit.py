@@ -21,7 +21,8 @@ class Implicit:
     and g the gradient of the query loss there.
 
     Attributes:
-        steps: of conjugate gradients, or terms of the Neumann series.
+        steps: of conjugate gradients, or terms of the Neumann series; 0 takes the matrix for I, which is
+            FOMAML.
         damping: added to the matrix, times I.
         tol: relative residual at which conjugate gradients end.
         solver: `cg` or `neumann`.
@@ -45,7 +46,7 @@ class Implicit:
 
         # With a lambda for each parameter, in a matrix L, the meta-gradient is L (H + L)^-1 g. In
         # u = L^-1/2 v the matrix is symmetric, which conjugate gradients ask for.
-        if self.solver == "neumann":
+        if self.solver == "neumann" or self.steps == 0:
             found = neumann(product, g / root, self.steps)
         else:
             found = conjugate_gradient(product, g / root, self.steps, self.tol)

@@ -118,17 +118,25 @@ class Inner:
 
 
 def searched(objective: Losses, phi: Tensor, g: Tensor, d: Tensor) -> Tensor:
-    """Length of each task's step along `d`: 1, halved until Armijo's condition holds; 0 if it never does."""
+    """Length of each task's step along `d`: 1, halved until Armijo's condition holds, to rounding; 0 if it
+    never does."""
     with torch.no_grad():
         start, slope = objective(phi), (g * d).sum(-1)
         length, found = torch.ones_like(start), torch.zeros_like(start)
+        rounding = 4 * torch.finfo(start.dtype).eps * start.abs()
         for _ in range(HALVINGS):
-            good = objective(phi + length[:, None] * d) <= start + ARMIJO * length * slope
+            good = objective(phi + length[:, None] * d) <= start + ARMIJO * length * slope + rounding
             found = torch.where((found == 0) & good, length, found)
             if bool((found > 0).all()):
                 break
             length = length / 2
         return found
+
+
+def _curved(s: Tensor, y: Tensor) -> Tensor:
+    """Whether the slope rises along a step, bool `[M, 1]`; relative, for steps get short."""
+    least = 1e-8 * s.norm(dim=-1, keepdim=True) * y.norm(dim=-1, keepdim=True)
+    return (s * y).sum(-1, keepdim=True) > least
 
 
 def _inverse(pairs: list[tuple[Tensor, Tensor]], g: Tensor) -> Tensor:
@@ -137,14 +145,15 @@ def _inverse(pairs: list[tuple[Tensor, Tensor]], g: Tensor) -> Tensor:
     q, kept = g, []
     for s, y in reversed(pairs):
         sy = (s * y).sum(-1, keepdim=True)
-        rho = torch.where(sy > 1e-12, 1 / torch.where(sy > 1e-12, sy, 1), 0)
+        curved = _curved(s, y)
+        rho = torch.where(curved, 1 / torch.where(curved, sy, 1), 0)
         alpha = rho * (s * q).sum(-1, keepdim=True)
         q = q - alpha * y
         kept.append((s, y, rho, alpha))
     if pairs:
         s, y = pairs[-1]
         sy, yy = (s * y).sum(-1, keepdim=True), y.square().sum(-1, keepdim=True)
-        q = torch.where((sy > 1e-12) & (yy > 0), sy / torch.where(yy > 0, yy, 1), 1) * q
+        q = torch.where(_curved(s, y), sy / torch.where(yy > 0, yy, 1), 1) * q
     for s, y, rho, alpha in reversed(kept):
         beta = rho * (y * q).sum(-1, keepdim=True)
         q = q + s * (alpha - beta)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.types import Episode
-from methods.imaml.config import ImamlConfig, MamlConfig, SolverConfig
+from methods.imaml.config import LAM, ImamlConfig, MamlConfig, SolverConfig
 from methods.imaml.implicit import Implicit
 from methods.imaml.inner import Inner
 from methods.imaml.meta import Meta, descended, first_order, implicit, reptile, unrolled
@@ -25,6 +25,10 @@ class Lambda(nn.Module):
     def __init__(self, value: float, many: int, learned: bool) -> None:
         super().__init__()
         self.log = nn.Parameter(torch.full((many,), math.log(value)), requires_grad=learned)
+
+    def strengths(self) -> Tensor:
+        """Lambdas `[many]`, however far learning went."""
+        return self.log.detach().exp().clamp(*LAM)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class ImamlStage(MetaStage):
     @property
     def strengths(self) -> Tensor:
         """Lambda, one number or one for each parameter `[D]`."""
-        lam = self.lam.log.detach().exp()
+        lam = self.lam.strengths()
         return lam[self.flat.layer.to(lam.device)] if len(lam) > 1 else lam[0]
 
     def _solver(self, steps: int) -> Inner | Official:

@@ -29,15 +29,15 @@ class Solved(NamedTuple):
 def conjugate_gradient(product: Product, b: Tensor, steps: int, tol: float = 0.0) -> Solved:
     """Solves A x = b for each task from x = 0 (Hestenes and Stiefel, 1952).
 
-    A task ends when its residual is `tol` of |b| or less, and when it meets a direction p with p A p <= 0,
-    where A is not positive definite and the present x is as far as it goes.
+    A task ends when its residual is `tol` of |b| or less, and when it meets a direction p along which p A p
+    is not positive, or no number: there A is not positive definite, and the present x is as far as it goes.
     """
     x, r, p = torch.zeros_like(b), b.clone(), b.clone()
     size = r.square().sum(-1)
     bound = size * tol**2
     negative = torch.zeros_like(size, dtype=torch.bool)
     taken = torch.zeros_like(size, dtype=torch.int64)
-    going = size > bound
+    going = ~(size <= bound)
     for _ in range(steps):
         if not going.any():
             break
@@ -52,7 +52,7 @@ def conjugate_gradient(product: Product, b: Tensor, steps: int, tol: float = 0.0
         p = r + beta[:, None] * p
         taken += going
         size = torch.where(going, now, size)
-        going = going & (size > bound)
+        going = going & ~(size <= bound)
     whole = b.square().sum(-1)
     residual = (size / torch.where(whole > 0, whole, 1)).sqrt()
     return Solved(x, residual, negative, taken)

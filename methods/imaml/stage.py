@@ -71,7 +71,7 @@ class MetaStage(TrainStage):
                 return conv4(shape, c.filters, c.blocks, c.way)
             return mlp(math.prod(shape), c.hidden, c.way, c.activation)
         if c.network == "conv4":
-            raise ValueError(f"network=conv4 takes images, which {self.data.name} has none of")
+            raise ValueError(f"method.network=conv4 takes images, which {self.data.name} has none of")
         return mlp(self.data.train.inputs, c.hidden, self.data.train.outputs, c.activation)
 
     def sampler_of(self, part: str, count: int) -> EpisodeSampler | RegressionSampler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.common.cost import seconds
+from methods.common.cost import gradients_taken, seconds
 from methods.protonet.config import FewShotConfig, MatchingConfig
 from methods.protonet.distance import Distance
 from methods.protonet.encoder import encoder
@@ -23,7 +23,7 @@ def storage(config: FewShotConfig, inputs: Inputs) -> Metrics:
 
     A prototypical network keeps a mean for each class; matching keeps every image.
     """
-    shot = _even(config)
+    shot = _even(config, config.shot)
     width = encoder(config, inputs.data.shape).width
     support, query = torch.randn(1, config.way * shot, width), torch.randn(1, 1, width)
     labels = torch.arange(config.way).repeat_interleave(shot).expand(1, -1)
@@ -37,16 +37,16 @@ def storage(config: FewShotConfig, inputs: Inputs) -> Metrics:
     return {"check/kept_bytes": sum(one.nbytes for one in kept), "check/query_seconds": took}
 
 
-@torch.no_grad()
 def task_cost(config: FewShotConfig, inputs: Inputs) -> Metrics:
     """What a new task of the first test size costs: parameters beyond the encoder, gradients that are taken,
     and seconds until its queries are answered."""
-    way, shot = config.test_ways[0], config.test_shots[0]
+    way, shot = config.test_ways[0], _even(config, config.test_shots[0])
     embed = encoder(config, inputs.data.shape).eval()
     answer = head(config, embed.width, None)
     images = torch.rand(way * (shot + config.test_query), *inputs.data.shape)
     labels = torch.arange(way).repeat_interleave(shot).expand(1, -1)
 
+    @torch.no_grad()
     def task() -> Tensor:
         z = embed(images).unsqueeze(0)
         found: Tensor = answer(z[:, : way * shot], labels, z[:, way * shot :], way)
@@ -54,7 +54,7 @@ def task_cost(config: FewShotConfig, inputs: Inputs) -> Metrics:
 
     return {
         "check/extra_parameters": sum(p.numel() for p in answer.parameters()),
-        "check/gradients": 0,
+        "check/gradients": gradients_taken(task),
         "check/task_seconds": seconds(task),
     }
 
@@ -90,8 +90,11 @@ def mean_is_nearest(config: FewShotConfig, inputs: Inputs) -> Metrics:
     return {"check/mean_excess": excess.mean()}
 
 
-def _even(config: FewShotConfig) -> int:
+def _even(config: FewShotConfig, shot: int | tuple[int, ...]) -> int:
     """The shot of all classes; raises ValueError where classes have unlike ones or none."""
-    if not isinstance(config.shot, int) or config.shot < 1:
-        raise ValueError(f"method.shot={config.shot} must be one number from 1 on")
-    return config.shot
+    if not isinstance(shot, int) or shot < 1 or config.shot == 0:
+        raise ValueError(
+            f"method.shot={config.shot}, method.test_shots={list(config.test_shots)}: a check takes one "
+            f"number of images of each class, from 1 on"
+        )
+    return shot

@@ -118,3 +118,11 @@ class NeighboursConfig(SizesConfig):
         metadata={"only": {"space": ("untrained",)}, "help": "channels of each block", "min": 1, "max": 4096}
     )
     blocks: int = field(metadata={"only": {"space": ("untrained",)}, "help": "blocks", "min": 1, "max": 8})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 0 in self.test_shots:
+            raise ValueError(
+                f"method.test_shots={list(self.test_shots)}: without an image of a class nothing is near it; "
+                "protonet takes 0"
+            )

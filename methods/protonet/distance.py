@@ -14,8 +14,11 @@ Kind = Literal["sqeuclidean", "euclidean", "cosine", "mahalanobis"]
 def sqeuclidean(z: Tensor, c: Tensor) -> Tensor:
     """Squared Euclidean distances `[..., Q, K]` of `z` `[..., Q, D]` from `c` `[..., K, D]`.
 
-    As |z|^2 - 2 z c + |c|^2, one matrix product; rounding below 0 is cut off.
+    As |z|^2 - 2 z c + |c|^2, one matrix product; rounding below 0 is cut off. All are shifted to the mean of
+    `c` first: the squares of numbers far from 0 leave no digits for their differences.
     """
+    mean = c.mean(-2, keepdim=True)
+    z, c = z - mean, c - mean
     squares = z.square().sum(-1, keepdim=True) + c.square().sum(-1).unsqueeze(-2)
     return (squares - 2 * z @ c.transpose(-1, -2)).clamp(min=0)
 

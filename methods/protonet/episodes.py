@@ -13,6 +13,8 @@ from methods.protonet.config import SizesConfig
 from runner.api import Metrics
 
 PARTS = {"train": 0, "validation": 1, "test": 2}
+TESTED = ("method.test_ways", "method.test_shots", "method.test_query")
+"""What sizes of episodes that are tested on are called."""
 
 Answers = Callable[[EpisodeSampler], tuple[Tensor, Tensor]]
 """Accuracy and mean loss of each episode, float64 `[N]`."""
@@ -33,12 +35,19 @@ class Sizes:
     seed: int
 
     def sampler(
-        self, part: str, way: int, shot: int | Sequence[int], query: int, count: int
+        self,
+        part: str,
+        way: int,
+        shot: int | Sequence[int],
+        query: int,
+        count: int,
+        keys: tuple[str, str, str] = ("method.way", "method.shot", "method.query"),
     ) -> EpisodeSampler:
-        """Raises ValueError, naming the part, where it has too few classes or images."""
+        """Raises ValueError, naming the part and the `keys` of sizes, where it has too few classes or
+        images."""
         try:
             seed = 3 * self.seed + PARTS[part]
-            return EpisodeSampler(getattr(self.data, part), way, shot, query, seed, count)
+            return EpisodeSampler(getattr(self.data, part), way, shot, query, seed, count, keys)
         except ValueError as error:
             raise ValueError(f"{part} part of {self.data.name}: {error}") from None
 
@@ -52,11 +61,12 @@ class Sizes:
         c = self.config
         if split == "validation":
             way, shot = self.main
-            yield name_of(way, shot), self.sampler(split, way, shot, c.test_query, c.validation_episodes)
+            count = c.validation_episodes
+            yield name_of(way, shot), self.sampler(split, way, shot, c.test_query, count, TESTED)
             return
         for way in c.test_ways:
             for shot in c.test_shots:
-                yield name_of(way, shot), self.sampler(split, way, shot, c.test_query, c.episodes)
+                yield name_of(way, shot), self.sampler(split, way, shot, c.test_query, c.episodes, TESTED)
 
     def check(self) -> None:
         """Raises ValueError where a size cannot be had."""

@@ -86,7 +86,8 @@ class FewShotStage(TrainStage):
             assert part.attributes is not None
             support = part.attributes.to(query.device)[episode.classes.to(query.device)]
         labels = episode.support_labels.to(query.device)
-        found: Tensor = self.head(support, labels, query, episode.classes.shape[1])
+        with torch.autocast(query.device.type, enabled=False):  # differences of squares need all their digits
+            found: Tensor = self.head(support, labels, query, episode.classes.shape[1])
         return found
 
     def embed(self, images: Tensor) -> Tensor:
@@ -146,6 +147,8 @@ class FewShotStage(TrainStage):
         """`baselines`: other ways of deciding, with the same embeddings and the same episodes."""
         if task != "baselines":
             return super().perform(task, work, inputs)
+        if self.config.zero_shot:
+            raise ValueError("task=baselines compares support images, and method.shot=0 has none")
         self.encoder.eval()
         return compared_by(self.sizes, self.embedded(self.data.test, lambda: None), self.distance)
 

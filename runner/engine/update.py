@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from runner.engine.team import Team
-from runner.errors import NotFinite
+from runner.errors import ConfigError, NotFinite
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -81,6 +81,13 @@ class Updater:
         self, optimizer: torch.optim.Optimizer, gradients: Iterable[Tensor | None], clip: float | None = None
     ) -> dict[str, Any]:
         """See `runner.api.Update.apply`."""
+        if self.precision != "fp32":
+            raise ConfigError(f"precision={self.precision}: this method makes its gradients itself, in fp32")
+        if self.accumulate > 1:
+            raise ConfigError(
+                f"trainer.accumulate={self.accumulate}: this method makes its gradients itself, of whole "
+                f"batches"
+            )
         parameters = self._parameters(optimizer)
         averaged = self.team.average(gradients, self.weight)
         for parameter, gradient in zip(parameters, averaged, strict=True):

@@ -57,7 +57,10 @@ def test_mini_imagenet_is_parted_as_its_lists_say(mini: Path, load: Any) -> None
         (lambda home: (home / "val.csv").write_text("filename,label\n../x.jpg,n9"), "names ../x.jpg, which"),
         (lambda home: (home / "images" / "n0100000000.jpg").unlink(), "cannot read .*n0100000000.jpg"),
         (lambda home: (home / "images" / "n0100000000.jpg").write_bytes(b"no"), "n0100000000.jpg is damaged"),
-        (lambda home: (home / "val.csv").write_text((home / "test.csv").read_text()), "n02 is in both"),
+        (
+            lambda home: (home / "val.csv").write_text((home / "test.csv").read_text()),
+            "name .* more than once",
+        ),
     ],
 )
 def test_a_folder_that_is_not_right_is_a_sentence(harm: Any, said: str, mini: Path, load: Any) -> None:
@@ -142,7 +145,7 @@ def test_features_that_do_not_fit_are_a_sentence(birds: Path, load: Any, tmp_pat
     ("file", "text", "said"),
     [
         ("trainclasses.txt", None, "trainclasses.txt is not here; it is one of the lists"),
-        ("images.txt", "1 /etc/passwd", "has 1 images and image_class_labels.txt 9"),
+        ("images.txt", "1 /etc/passwd", "image 2 is in only one of"),
         ("attributes/class_attribute_labels_continuous.txt", "1 2 3", "describes 1 classes instead of 4"),
         ("classes.txt", None, "cannot read .*classes.txt"),
         ("image_class_labels.txt", "1\n2\n", "image_class_labels.txt is damaged"),
@@ -160,3 +163,64 @@ def test_tables_that_are_not_right(file: str, text: str | None, said: str, birds
 def test_settings_are_those_of_the_papers(settings: Any) -> None:
     assert (settings("miniimagenet").size, settings("cub").features) == (84, None)
     assert dataclasses.asdict(settings("cub"))["train"] is None
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: np.save(path, np.zeros((9, 0), np.float32)), r"not float32 \[9, 0\]"),
+        (lambda path: np.save(path, np.zeros((9, 0, 5), np.float32)), r"not float32 \[9, 0, 5\]"),
+        (lambda path: np.savez(path.open("wb"), a=np.zeros((9, 5), np.float32)), "holds several arrays"),
+        (lambda path: np.save(path, np.full((9, 5), np.nan, np.float32)), "not finite"),
+    ],
+)
+def test_features_that_are_none_are_a_sentence(
+    make: Any, said: str, birds: Path, load: Any, tmp_path: Path
+) -> None:
+    make(tmp_path / "f.npy")
+    with pytest.raises(DataError, match=said):
+        load("cub", features=str(tmp_path / "f.npy"))
+
+
+def test_labels_are_found_by_the_images_numbers(birds: Path, load: Any) -> None:
+    table = birds / "image_class_labels.txt"
+    before = load("cub", size=8)
+    table.write_text("\n".join(reversed(table.read_text().splitlines())))
+    after = load("cub", size=8)
+    assert after.train.counts.tolist() == before.train.counts.tolist()
+    assert np.array_equal(after.train.images, before.train.images)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("image_class_labels.txt", "9 1", "9 abc", "image_class_labels.txt is damaged.*abc"),
+        ("image_class_labels.txt", "9 1", "9 77", "there is no class 77"),
+        ("image_class_labels.txt", "9 1", "9 0", "there is no class 0"),
+        ("image_class_labels.txt", "9 1", "8 1", "a number is there twice"),
+        ("image_class_labels.txt", "9 1", "10 1", "image 9 is in only one of"),
+        ("images.txt", "9 ", "x ", "images.txt is damaged"),
+        ("classes.txt", "4 ", "5 ", "does not number its 4 classes from 1 on"),
+        ("attributes/class_attribute_labels_continuous.txt", "0.0", "nan", "not finite"),
+    ],
+)
+def test_tables_that_do_not_fit_are_a_sentence(
+    file: str, old: str, new: str, said: str, birds: Path, load: Any
+) -> None:
+    text = (birds / file).read_text()
+    if "attributes" in file:
+        changed = "nan " + text.split(" ", 1)[1]
+    else:
+        lines = text.splitlines()
+        changed = "\n".join([*lines[:-1], lines[-1].replace(old, new)])
+    assert changed != text
+    (birds / file).write_text(changed)
+    with pytest.raises(DataError, match=said):
+        load("cub", size=8)
+
+
+def test_a_class_without_images_is_a_sentence(birds: Path, load: Any) -> None:
+    path = birds / "image_class_labels.txt"
+    path.write_text(path.read_text().replace(" 3", " 4"))
+    with pytest.raises(DataError, match=r"class 003\.Blue_Jay of cub has no image"):
+        load("cub", size=8)

@@ -42,10 +42,14 @@ class Conv4(nn.Sequential):
         channels, *sides = shape
         if len(sides) != 2:
             raise ValueError(
-                f"blocks of convolution take images, and these are vectors of {channels} numbers"
+                f"the convolutional network takes images, and these are vectors of {channels} numbers; "
+                f"method.encoder or method.network names another"
             )
         if min(sides) < 2**blocks:
-            raise ValueError(f"images of {sides[0]}x{sides[1]} cannot be halved {blocks} times")
+            raise ValueError(
+                f"method.blocks={blocks} halves images of {sides[0]}x{sides[1]} too often; "
+                f"{min(sides).bit_length() - 1} is the most, or a larger dataset.size"
+            )
         widths = [channels] + [filters] * blocks
         layers = [block(a, b, track) for a, b in pairwise(widths)]
         super().__init__(*layers, nn.Flatten())

@@ -77,6 +77,20 @@ def test_memory_is_flat_for_one_and_grows_for_the_other() -> None:
     assert peaks["maml"][1] > 1.2 * peaks["maml"][0]
 
 
+def test_what_is_measured_is_the_methods_own_gradient() -> None:
+    """Going back through two steps only takes less than through all, and so does a head alone."""
+    words = ("method.filters=4", "method.inner_steps=16")
+    peaks = {
+        name: float(checks.memory(config(*more, *words), None)["check/peak_mb"])  # type: ignore[arg-type]
+        for name, more in {
+            "maml": ("method=maml",),
+            "truncated": ("method=maml", "method.through=2"),
+            "fomaml": ("method=fomaml",),
+        }.items()
+    }
+    assert peaks["fomaml"] < peaks["truncated"] < 0.7 * peaks["maml"]
+
+
 @pytest.mark.parametrize("name", ["imaml", "maml", "fomaml", "reptile", "anil"])
 def test_the_costs_of_each_method_are_measured(name: str) -> None:
     words = (f"method={name}", "method.filters=4", "method.shot=2", "method.inner_steps=3")

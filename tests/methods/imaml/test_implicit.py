@@ -8,6 +8,7 @@ from torch import Tensor
 
 from methods.imaml.implicit import Implicit, by_log_lambda
 from methods.imaml.inner import Inner
+from methods.imaml.method import Official
 from methods.imaml.tasks import Tasks, gradient, hessian
 from tests.methods.imaml.problems import THETA, D, M, draw, quadratic
 
@@ -56,7 +57,9 @@ def test_limits() -> None:
     torch.testing.assert_close(found, gradient(problem.tasks.query, THETA), rtol=1e-6, atol=1e-6)
     phi = draw(M, D, seed=9)
     plain = gradient(problem.tasks.query, phi)
-    torch.testing.assert_close(Implicit(steps=0, solver="neumann")(problem.tasks, phi, ONE).x, plain)
+    for solver in ("neumann", "cg"):
+        found = Implicit(steps=0, solver=solver)(problem.tasks, phi, ONE)  # type: ignore[arg-type]
+        torch.testing.assert_close(found.x, plain)
     flat = Tasks(lambda p: (p * draw(M, D, seed=3)).sum(-1), problem.tasks.query)
     torch.testing.assert_close(Implicit(steps=3)(flat, phi, ONE).x, plain)
 
@@ -115,3 +118,23 @@ def test_one_step_of_gradient_descent_by_hand() -> None:
         pull = ONE * (phi - THETA)
         phi = phi - 0.1 * (torch.einsum("mij,mj->mi", problem.A, phi - problem.a) + pull)
     torch.testing.assert_close(Inner("gd", 2, 0.1)(problem.tasks.support, THETA, ONE), phi)
+
+
+@pytest.mark.parametrize("solver", ["gd", "momentum", "nesterov", "hessian_free", "lbfgs"])
+def test_each_solver_comes_to_the_solution_of_a_quadratic(solver: str) -> None:
+    problem = quadratic()
+    steps = 2000 if solver in ("gd", "momentum", "nesterov") else 60
+    lr = {"gd": 0.1, "momentum": 0.05, "nesterov": 0.05}.get(solver, 1.0)
+    phi = Inner(solver, steps, lr, directions=D)(problem.tasks.support, THETA, ONE)  # type: ignore[arg-type]
+    torch.testing.assert_close(phi, problem.solution(THETA, ONE), rtol=0, atol=1e-11)
+    found = Implicit(steps=D)(problem.tasks, phi, ONE)
+    torch.testing.assert_close(found.x, problem.meta_gradient(THETA, ONE), rtol=0, atol=1e-10)
+
+
+def test_the_official_code_adapts_without_the_pull_and_then_is_pulled_once() -> None:
+    problem = quadratic()
+    found = Official(Inner("gd", 3, 0.1))(problem.tasks.support, THETA, ONE)
+    phi = THETA
+    for _ in range(3):
+        phi = phi - 0.1 * torch.einsum("mij,mj->mi", problem.A, phi - problem.a)
+    torch.testing.assert_close(found, phi - 0.1 * ONE * (phi - THETA))

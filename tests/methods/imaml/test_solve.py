@@ -69,3 +69,12 @@ def test_negative_curvature_ends_a_task_and_is_counted() -> None:
     before = conjugate_gradient(times, B, int(found.steps[0]))
     torch.testing.assert_close(found.x[0], before.x[0])
     torch.testing.assert_close(found.x[1:], torch.linalg.solve(A, B)[1:], rtol=0, atol=1e-9)
+
+
+def test_a_system_that_holds_no_numbers_is_counted() -> None:
+    """Steps that are not finite are as bad as a direction without curvature."""
+    b = B.clone()
+    b[1] = torch.nan
+    found = conjugate_gradient(product, b, D)
+    assert found.negative.tolist() == [False, True, False]
+    torch.testing.assert_close(found.x[[0, 2]], torch.linalg.solve(A, B)[[0, 2]], rtol=0, atol=1e-9)

@@ -66,14 +66,31 @@ def test_chunks_make_the_same_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["method=imaml", "method.network=conv4"], "network=conv4 takes images, which sinusoid has none of"),
-        (["method=imaml", "method.lam=0"], "method.lam=0.0 is out of range: it must be above 0"),
+        (
+            ["method=imaml", "method.network=conv4"],
+            "method.network=conv4 takes images, which sinusoid has none of",
+        ),
+        (["method=imaml", "method.lam=1e-46"], "method.lam=1e-46 is out of range: it must be at least 1e-06"),
+        (["method=imaml", "precision=bf16"], "precision=bf16: this method makes its gradients itself"),
+        (["method=maml", "trainer.accumulate=5"], "trainer.accumulate=5: this method makes its gradients"),
+        (
+            ["method=neighbours", "method.test_shots=[0]"],
+            "method.test_shots=[0]: without an image of a class",
+        ),
+        (
+            ["method=protonet", "dataset.size=8"],
+            "method.blocks=4 halves images of 8x8 too often; 3 is the most",
+        ),
+        (["method=protonet", "method.test_ways=[2000]"], "method.test_ways asks for 2000 classes"),
         (
             ["method=maml", "dataset=glyphs", "method.way=2000"],
-            "2000 classes were asked for, way, and the part",
+            "method.way asks for 2000 classes, and the part",
         ),
         (["method=protonet", "dataset=sinusoid"], "needs episodes"),
-        (["method=protonet", "method.test_query=20"], "shot and query ask for 1 + 20 images of a class"),
+        (
+            ["method=protonet", "method.test_query=20"],
+            "method.test_shots and method.test_query ask for 1 + 20 images of a class",
+        ),
         (
             ["method=protonet", "method.way=3", "method.shot=[1,2]"],
             "method.shot has 2 numbers for method.way=3",
@@ -87,3 +104,20 @@ def test_bad_input_is_a_sentence(
     errors = capsys.readouterr().err
     assert said in errors, errors
     assert errors.count("\n") == 1
+
+
+def test_the_gain_is_what_adaptation_takes_off_the_loss(tmp_path: Path) -> None:
+    found = done(tmp_path, "method=maml", "trainer.steps=3", "method.inner_lr=0.02")
+    assert found["test/gain"] == pytest.approx(found["test/before_loss"] - found["test/loss"], rel=1e-6)
+    assert found["test/gain_low"] < found["test/gain"] < found["test/gain_high"]
+
+
+def test_a_lambda_that_is_learned_stays_where_systems_can_be_solved(tmp_path: Path) -> None:
+    """A rate by which it would leave the range at the first step."""
+    words = ["method=imaml", "method.learn_lam=layers", "method.lam_lr=1e6", "trainer.steps=4"]
+    found = done(tmp_path, *words)
+    assert all(value == value for value in found.values())
+    lines = [json.loads(line) for line in next(tmp_path.glob("*/*/metrics.jsonl")).read_text().splitlines()]
+    lams = [line["train/lambda"] for line in lines if "train/lambda" in line]
+    assert lams
+    assert all(1e-6 <= lam <= 1e6 for lam in lams)
