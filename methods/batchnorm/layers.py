@@ -38,9 +38,7 @@ class Layers:
     def metrics(self) -> Metrics:
         """`saturated`, of each sigmoid layer and on average, and `running_error` where moments are kept."""
         with batch_moments(self.model):
-            found = saturation(self.model, self.images)
-        with batch_moments(self.model):  # anew, for each pass moves the running moments
-            return found | running_error(self.model, self.images)
+            return saturation(self.model, self.images) | running_error(self.model, self.images)
 
     def figures(self) -> dict[str, Picture]:
         """How each sigmoid layer's outputs are distributed; nothing where there is none."""

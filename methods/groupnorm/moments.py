@@ -15,8 +15,8 @@ from methods.common.norm.group import GroupNorm
 
 LAYERS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm, nn.GroupNorm, GroupNorm)
 
-DIVISIONS = 30
-"""Ways in which images are divided into batches: one alone has few large batches."""
+DIVIDED = 60_000
+"""Images that are divided into batches in all: one division alone has few large batches."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def scatter(found: Moments, size: int) -> tuple[float, float]:
         (images - size) / (images - 1)
     )  # of a sample without repetition (Cochran, section 2.6)
     generator, squares = torch.Generator().manual_seed(size), []
-    for _ in range(DIVISIONS):
+    for _ in range(-(-DIVIDED // images)):
         mean, variance = found.of_batches(size, torch.randperm(images, generator=generator))
         off = (mean - found.mean.mean(0)).square().mean(0) / found.variance
         wide = (variance - found.variance).square().mean(0) / found.variance.square()

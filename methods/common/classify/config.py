@@ -26,6 +26,7 @@ class ClassifierConfig:
             "only": {"network": ("mlp",)},
             "help": "units of the hidden layers of network=mlp",
             "min": 1,
+            "max": 65536,
         }
     )
     depth: int = field(
@@ -97,7 +98,12 @@ class ClassifierConfig:
     )
     init: Literal["he", "gaussian"] = field(metadata={"help": "initial weights"})
     init_std: float = field(
-        metadata={"only": {"init": ("gaussian",)}, "help": "deviation of init=gaussian", "above": 0}
+        metadata={
+            "only": {"init": ("gaussian",)},
+            "help": "deviation of init=gaussian",
+            "above": 0,
+            "max": 1e6,
+        }
     )
 
     lr: float = field(metadata={"help": "learning rate of SGD", "above": 0})

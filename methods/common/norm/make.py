@@ -64,10 +64,13 @@ class Norm:
             case "group":
                 groups = groups_for(channels, self.dims) if self.groups is None else self.groups
                 if channels % groups:
-                    raise ValueError(f"{channels} channels do not divide into {groups} groups")
+                    raise ValueError(
+                        f"method.groups={groups} does not divide the {channels} channels of a layer"
+                    )
                 if self.dims == 1 and channels == groups:
                     raise ValueError(
-                        f"{groups} groups of {channels} channels have one value each; two are needed"
+                        f"method.groups={groups} makes groups of one value each in a layer of {channels}; "
+                        f"two are needed"
                     )
                 if self.scattered:
                     return ScatteredGroupNorm(groups, channels, self.eps)

@@ -36,12 +36,23 @@ def kept(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def batch_moments(model: nn.Module) -> Iterator[None]:
-    """`model` in evaluation mode but for its batch normalisation, which uses each batch's moments."""
+    """`model` in evaluation mode but for its batch normalisation, which uses each batch's moments.
+
+    The running ones stand still: batch renormalisation reads them, and what it did to one batch would depend
+    on those before.
+    """
+    norms = tracking(model)
+    momenta = [norm.momentum for norm in norms]
     with kept(model):
         model.eval()
-        for norm in tracking(model):
+        for norm in norms:
             norm.train()
-        yield
+            norm.momentum = 0.0
+        try:
+            yield
+        finally:
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
 
 
 @contextmanager

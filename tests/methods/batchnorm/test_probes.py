@@ -11,6 +11,7 @@ from torch import nn
 from datasets.types import ImageBatch
 from methods.batchnorm.covariate import GradientShift, layers_of, shifts
 from methods.batchnorm.layers import Layers, running_error, saturation
+from methods.batchnorm.method import LEVELS
 from methods.common.norm.recalibrate import batch_moments
 from tests.methods.common.classify.settings import built, images, train
 
@@ -177,3 +178,8 @@ def test_layers_are_measured_without_a_change() -> None:
     found = probe.metrics()
     assert {"saturated", "running_error"} <= found.keys()
     assert all(torch.equal(made.classifier.state_dict()[name], value) for name, value in before.items())
+
+
+def test_the_quantiles_are_those_of_the_papers_figure() -> None:
+    """Figure 1: the 15th, 50th and 85th percentile."""
+    assert LEVELS == (0.15, 0.5, 0.85)

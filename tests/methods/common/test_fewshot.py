@@ -34,5 +34,5 @@ def test_the_order_of_relu_and_maximum_changes_nothing(training: bool) -> None:
 def test_what_is_no_image_or_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match="these are vectors of 7 numbers"):
         Conv4((7,))
-    with pytest.raises(ValueError, match="images of 15x28 cannot be halved 4 times"):
+    with pytest.raises(ValueError, match="halves images of 15x28 too often; 3 is the most"):
         Conv4((1, 15, 28))

@@ -106,8 +106,11 @@ def test_batch_norm_is_seen_where_group_norm_is_not(tmp_path: Path) -> None:
             ["method.network=vgg16"],
             "network=vgg16 halves images five times: (1, 8, 8) is too small, dataset.size=32",
         ),
-        (["task=check/batch_of_one", "method.norm=group", "method.hidden=[1]"], "have one value each"),
-        (["method.norm=group", "method.groups=100"], "have one value each"),
+        (
+            ["task=check/batch_of_one", "method.norm=group", "method.hidden=[1]"],
+            "makes groups of one value",
+        ),
+        (["method.norm=group", "method.groups=100"], "makes groups of one value"),
         (
             ["method=groupnorm", "method.groups=5"],
             "method.groups=5 does not divide the 16 channels of method.width; 2, 4, 8",

@@ -179,3 +179,12 @@ def test_full_context_knows_the_other_support_images() -> None:
         for parameter in head.parameters():
             parameter.zero_()
     torch.testing.assert_close(head(support, EVEN, query, WAY), attention(support, EVEN, query, WAY))
+
+
+@pytest.mark.parametrize("kind", ["sqeuclidean", "euclidean", "mahalanobis"])
+def test_distances_far_from_nothing_keep_their_digits(kind: str) -> None:
+    """Shifting all embeddings changes no distance, though squares of large numbers leave no digits for it."""
+    torch.manual_seed(0)
+    z, c = torch.randn(2, 7, 16), torch.randn(2, 5, 16)
+    distance = Distance(kind, 16)  # type: ignore[arg-type]
+    torch.testing.assert_close(distance(z + 1000, c + 1000), distance(z, c), rtol=1e-3, atol=1e-2)

@@ -17,7 +17,7 @@ QUICK = ["dataset.limit=40", "dataset.test=[Hebrew,Nko]", "method.filters=4",
          "method.episodes=12", "method.validation_episodes=6", "trainer.steps=4", "trainer.log_every=2",
          "threads=1"]  # fmt: skip
 
-FEW = ["method.space=untrained", "method.filters=4", "dataset.limit=30"]
+FEW = ["method.space=untrained", "method.filters=32", "dataset.limit=30"]
 ZERO = ["method.shot=0", "method.test_shots=[0]", "method.encoder=linear"]
 
 
@@ -68,8 +68,8 @@ def test_vectors_and_classes_without_an_image(words: list[str], least: float, tm
 
 @pytest.mark.parametrize("words", [[], FEW, ["method.by=logistic", "dataset=described"]])
 def test_without_training(words: list[str], tmp_path: Path) -> None:
-    place, found = done(tmp_path, "method=neighbours", *words, *QUICK[3:5], "threads=1")
-    assert found["test/accuracy"] > 0.25
+    place, found = done(tmp_path, "method=neighbours", *words, "method.episodes=60", "threads=1")
+    assert found["test/accuracy_low"] > 0.2, "better than chance"
     assert [n for n in found if not any(fnmatchcase(n, p) for p in protonet.METRICS)] == []
     assert done(tmp_path / "again", "task=evaluate", f"checkpoint={place}")[1] == found
 
@@ -117,15 +117,18 @@ def test_all_methods_see_the_same_episodes_and_ways_of_deciding_agree(tmp_path: 
             ["method=protonet", "method.test_shots=[0]"],
             "method.shot=1 does not go with method.test_shots=[0]",
         ),
-        (["method=protonet", *ZERO[:2]], "shot=0 takes classes that are described by attributes"),
+        (
+            ["method=protonet", *ZERO[:2]],
+            "method.test_shots=0 takes classes that are described by attributes",
+        ),
         (["method=matching", *ZERO[:2]], "no image that matching could attend to"),
         (
             ["method=protonet", "dataset=described"],
-            "blocks of convolution take images, and these are vectors",
+            "the convolutional network takes images, and these are vectors",
         ),
         (
             ["method=neighbours", "dataset=described", "method.space=untrained"],
-            "blocks of convolution take images, and these are vectors",
+            "the convolutional network takes images, and these are vectors",
         ),
         (["method=neighbours", "method.by=nearest"], "method.by=nearest is not one of image, cosine"),
         (["method=neighbours", "method.test_ways=[]"], "must name one size or more"),

@@ -87,6 +87,9 @@ def test_a_block_begins_as_its_shortcut(norm: Any, stride: int) -> None:
     block = Block((8, 8, 8 * stride), (3, 3), Norm(norm, momentum=0.0), stride, zero=True).train()
     x = torch.randn(4, 8, 6, 6)
     torch.testing.assert_close(block(x), block.shortcut(x).relu())
+    weights = [w for m in block.modules() if isinstance(w := getattr(m, "weight", None), torch.Tensor)]
+    gains = [bool((weight != 0).all()) for weight in weights if weight.ndim == 1]
+    assert gains[:2] == [True, False], "the last gain of the two on the way is 0, so that the first can learn"
     assert not torch.allclose(Block((8, 8, 8), (3, 3), Norm(norm), 1, zero=False)(x), x.relu())
 
 

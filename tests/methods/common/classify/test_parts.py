@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from torch import nn
 
+from datasets.stores import MemoryStore, StoredSplit
 from methods.common.classify.inputs import Binary, Standardise
 from methods.common.classify.intervals import wilson
 from methods.common.classify.listen import preactivations
@@ -30,6 +31,14 @@ def test_standardised_pixels_have_mean_nothing_and_deviation_one() -> None:
     out = prepare(split.images)
     assert out.mean((0, 2, 3)).abs().max() < 1e-5
     assert out.std((0, 2, 3), correction=0).tolist() == pytest.approx([1, 0, 1], abs=1e-5)
+
+
+def test_pixels_are_standardised_by_images_that_were_not_augmented() -> None:
+    split = Few(64, 0, (1, 8, 8))
+    spoilt = StoredSplit(MemoryStore(split.images), split.labels, crop=8)
+    prepare = Standardise(1)
+    prepare.fit(spoilt)
+    assert float(prepare.mean) == pytest.approx(float(split.images.double().mean()))
 
 
 def test_binary_pixels() -> None:

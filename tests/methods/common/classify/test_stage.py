@@ -204,7 +204,11 @@ def test_the_rate_goes_with_the_batch() -> None:
             4,
             r"dataset.batch_size=4 in 4 parts \(trainer.accumulate, .* leaves one",
         ),
-        ({"norm": "group", "groups": 12, "hidden": (12,)}, 8, "12 groups of 12 channels have one value each"),
+        (
+            {"norm": "group", "groups": 12, "hidden": (12,)},
+            8,
+            "method.groups=12 makes groups of one value",
+        ),
         ({"norm": "renorm"}, 1, "method.norm=renorm takes moments over a batch of two"),
         ({"network": "resnet", "norm": "group", "groups": 3}, 8, "divide"),
         ({"network": "inception"}, 1, "of two images or more"),

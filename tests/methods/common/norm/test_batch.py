@@ -87,6 +87,24 @@ def test_wrong_shapes_are_refused_with_the_shape(layer: nn.Module) -> None:
 class TestRenorm:
     """Batch renormalisation (Ioffe, 2017)."""
 
+    @pytest.mark.parametrize(("spread", "r"), [(0.1, 1 / 3), (0.5, 0.5), (2.0, 2.0), (9.0, 3.0)])
+    def test_the_ratio_of_deviations_is_bounded_on_both_sides(self, spread: float, r: float) -> None:
+        layer = BatchRenorm(1, eps=0.0, r_max=3.0, d_max=0.0).double()
+        y = layer(torch.tensor([[-spread], [spread]], dtype=torch.float64))
+        assert y.flatten().tolist() == pytest.approx([-r, r])
+
+    def test_what_is_measured_does_not_depend_on_what_was_measured_before(self) -> None:
+        layer = BatchRenorm(3).double()
+        layer(draw((20, 3)))
+        first, second = 5 + draw((20, 3), 1), draw((20, 3), 2)
+        with batch_moments(layer):
+            alone = layer(second)
+        with batch_moments(layer):
+            layer(first)
+            after = layer(second)
+        assert torch.equal(alone, after)
+        assert layer.momentum == 0.1
+
     def test_by_hand(self) -> None:
         """Batch (1, 3) has mean 2 and deviation 1; the running ones are 1.8 and 0.5: r = 2, d = 0.4."""
         layer = BatchRenorm(1, eps=0.0, r_max=3.0, d_max=1.0).double()

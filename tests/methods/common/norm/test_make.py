@@ -43,7 +43,7 @@ def test_dimensions_and_settings_reach_the_layer() -> None:
         assert (layer.momentum, layer.eps) == (0.3, 1e-3)
     assert Norm("group", groups=2)(8).num_groups == 2
     for implementation in ("reference", "fused"):
-        with pytest.raises(ValueError, match="8 channels do not divide into 3 groups"):
+        with pytest.raises(ValueError, match=r"method\.groups=3 does not divide the 8 channels"):
             Norm("group", groups=3, impl=implementation)(8)  # type: ignore[arg-type]
 
 
