@@ -16,6 +16,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from datasets.types import ImageBatch, Images
+from methods.common.classify.quantiles import taken_up
 from methods.common.norm.recalibrate import batch_moments
 from runner.api import Inputs, Metrics, Picture
 
@@ -97,11 +98,11 @@ class GradientShift:
         return {"gradient_shift": figure}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history, "looks": self.looks}
+        return {"history": self.history, "looks": self.looks, "every": self.every}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up where a training of the same length was."""
-        self.history.copy_(state["history"])
+        """Takes up where a training was; raises ValueError for one that looked at something else."""
+        self.history = taken_up(self.history, state["history"], state.get("every", self.every) == self.every)
         self.looks = state["looks"]
 
 

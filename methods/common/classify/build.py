@@ -42,7 +42,7 @@ def network(config: ClassifierConfig, shape: tuple[int, int, int], classes: int)
         case "vgg16":
             if min(shape[1:]) < 32:
                 raise ValueError(
-                    f"network=vgg16 halves images five times: {shape} is too small, dataset.size=32 not"
+                    f"method.network=vgg16 halves sides five times: {shape} is too small, dataset.size=32 not"
                 )
             made = VGG16(shape[0], classes, norm, config.dropout)
         case "inception":

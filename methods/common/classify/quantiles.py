@@ -17,6 +17,20 @@ from methods.common.norm.recalibrate import batch_moments
 from runner.api import Inputs, Metrics, Picture
 
 
+def taken_up(made: Tensor, kept: Tensor, same: bool) -> Tensor:
+    """What was `kept` of looks `[T, ...]`, with the room of what was `made`, which may be for fewer or more.
+
+    A task can be asked of other data, or of other batches, than the training had.
+
+    Raises ValueError where the looks are not of the same things, or not the `same` steps apart.
+    """
+    if not same or kept.shape[1:] != made.shape[1:]:
+        raise ValueError("it was looked at other layers, at other steps or in another way")
+    made = made.new_full((max(len(made), len(kept)), *made.shape[1:]), torch.nan)
+    made[: len(kept)] = kept
+    return made
+
+
 class Quantiles:
     """Quantiles of every nonlinearity's input on fixed images, with the moments of that batch, over time.
 
@@ -103,11 +117,11 @@ class Quantiles:
         return {"quantiles": figure}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history, "looks": self.looks}
+        return {"history": self.history, "looks": self.looks, "every": self.every}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up where a training of the same length was."""
-        self.history.copy_(state["history"])
+        """Takes up where a training was; raises ValueError for one that looked at something else."""
+        self.history = taken_up(self.history, state["history"], state.get("every", self.every) == self.every)
         self.looks = state["looks"]
 
 

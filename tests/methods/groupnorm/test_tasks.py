@@ -104,7 +104,7 @@ def test_batch_norm_is_seen_where_group_norm_is_not(tmp_path: Path) -> None:
         ),
         (
             ["method.network=vgg16"],
-            "network=vgg16 halves images five times: (1, 8, 8) is too small, dataset.size=32",
+            "network=vgg16 halves sides five times: (1, 8, 8) is too small, dataset.size=32 not",
         ),
         (
             ["task=check/batch_of_one", "method.norm=group", "method.hidden=[1]"],
@@ -140,3 +140,21 @@ def test_bad_input_is_a_sentence(
     errors = capsys.readouterr().err
     assert said in errors, errors
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "probe"),
+    [("batchnorm", "ics_every"), ("batchnorm", "quantiles_every"), ("groupnorm", "percentiles_every")],
+)
+def test_a_run_with_a_probe_is_evaluated_on_other_batches_and_fewer_images(
+    method: str, probe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"method={method}", "dataset=digits", "dataset.limit=64", "dataset.batch_size=16", "threads=1"]
+    words += [f"method.{probe}=2", "trainer.steps=null", "trainer.epochs=2", f"outputs={tmp_path / 'a'}"]
+    assert cli.main(words) == 0
+    (place,) = (tmp_path / "a").glob("*/*")
+    for number, word in enumerate(("dataset.batch_size=4", "dataset.limit=20")):
+        more = ["task=evaluate", f"checkpoint={place}", word, f"outputs={tmp_path / str(number)}"]
+        assert cli.main(more) == 0, capsys.readouterr().err
+    words = ["task=evaluate", f"checkpoint={place}", f"method.{probe}=3", f"outputs={tmp_path / 'b'}"]
+    assert cli.main(words) == 2
