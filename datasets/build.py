@@ -34,8 +34,12 @@ def build(
     parts: Parts,
     classes: Sequence[str],
     digests: Mapping[str, str],
+    factors: Mapping[str, np.ndarray] | None = None,
 ) -> Images:
     """The data set `name` made of `parts`; `digests` identify the bytes that it was read from.
+
+    `factors` are what is known of each image of the official list, beside its class, `[N]` by name; all parts
+    are then taken from one list.
 
     Raises `DataError` if classes are unknown, a part is empty or a crop does not fit.
     """
@@ -56,11 +60,24 @@ def build(
         cache = access.cache / name / "decoded" / f"{checksum[:32]}-{part}.npy"
         store = parts[part][0].store(numbers, in_memory, cache, access.workers or torch.get_num_threads())
         training = part == "train"
+        known = None
+        if factors:
+            columns = np.stack([column[numbers] for column in factors.values()], 1)
+            known = torch.from_numpy(columns.astype(np.float32))
         splits[part] = StoredSplit(
-            store, torch.from_numpy(labels), config.flip and training, config.crop if training else 0
+            store, torch.from_numpy(labels), config.flip and training, config.crop if training else 0, known
         )
     names = tuple(classes[number] for number in kept)
-    return Images(name, checksum, shape, config.levels, names, **splits, in_memory=in_memory)
+    return Images(
+        name,
+        checksum,
+        shape,
+        config.levels,
+        names,
+        **splits,
+        in_memory=in_memory,
+        factors=tuple(factors or ()),
+    )
 
 
 def _in_memory(

@@ -14,6 +14,7 @@ from datasets.config import (
     ImageConfig,
     ImagenetConfig,
     LinearConfig,
+    SpritesConfig,
     SvhnConfig,
 )
 from datasets.types import DatasetEntry
@@ -35,6 +36,13 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "scikit-learn's digits, 8x8, 17 grey levels; needs no download",
         DigitsConfig,
         "digits:load",
+        False,
+    ),
+    _images(
+        "sprites",
+        "four figures of known rotation, width and light, 28x28; needs no download",
+        SpritesConfig,
+        "sprites:load",
         False,
     ),
     _images("mnist", "handwritten digits, 28x28", HeldOutConfig, "idx:mnist"),

@@ -75,6 +75,13 @@ class DigitsConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
+class SpritesConfig(ImageConfig):
+    """Figures that are drawn, with known factors."""
+
+    size: int = field(metadata={"help": "side in pixels", "min": 16, "max": 64})
+
+
+@dataclass(frozen=True)
 class SvhnConfig(HeldOutConfig):
     """Street View House Numbers."""
 

@@ -100,17 +100,24 @@ class PictureStore(Store):
 
 
 class StoredSplit(ImageSplit):
-    """A part of a data set: a store, its labels int64 `[N]`, and what is done to training batches."""
+    """A part of a data set: a store, its labels int64 `[N]`, what is done to training batches, and factors
+    float32 `[N, F]`."""
 
-    def __init__(self, store: Store, labels: Tensor, flip: bool = False, crop: int = 0) -> None:
-        self.store, self.labels, self.flip, self.crop = store, labels, flip, crop
+    def __init__(
+        self, store: Store, labels: Tensor, flip: bool = False, crop: int = 0, factors: Tensor | None = None
+    ) -> None:
+        self.store, self.labels, self.flip, self.crop, self._factors = store, labels, flip, crop, factors
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def plain(self) -> StoredSplit:
-        return StoredSplit(self.store.plain, self.labels)
+        return StoredSplit(self.store.plain, self.labels, factors=self._factors)
+
+    @property
+    def factors(self) -> Tensor | None:
+        return self._factors
 
     def batch(self, indices: Tensor) -> ImageBatch:
         images = augment(self.store.read(indices), self.flip, self.crop)

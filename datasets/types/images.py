@@ -31,6 +31,11 @@ class ImageSplit(ABC):
         """The images at `indices` (int64 `[B]`); augmentation draws from torch's default generator."""
 
     @property
+    def factors(self) -> Tensor | None:
+        """What is known of each image beside its class, float32 `[N, F]`; None where nothing is."""
+        return None
+
+    @property
     def plain(self) -> ImageSplit:
         """The same images without augmentation."""
         return self
@@ -48,6 +53,7 @@ class Images:
         classes: names of the classes, in the order of the labels.
         train, validation, test: the parts; only `train` is augmented.
         in_memory: False where batches are decoded from files, which is then done in worker processes.
+        factors: names of the columns of the parts' `factors`.
     """
 
     kind: ClassVar[str] = "images"
@@ -61,6 +67,7 @@ class Images:
     validation: ImageSplit
     test: ImageSplit
     in_memory: bool = True
+    factors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part in ("train", "validation", "test"):
@@ -72,6 +79,11 @@ class Images:
         import torch
 
         split = getattr(self, part)
+        known = split.factors
+        if (tuple(known.shape) if known is not None else None) != (
+            (len(split), len(self.factors)) if self.factors else None
+        ):
+            raise DataError(f"the {part} part of {self.name} has factors that are not {list(self.factors)}")
         images, labels = split.batch(torch.arange(0, len(split), -(-len(split) // 8)))
         wrong = [
             f"{what} {found}, not {told}"
