@@ -75,8 +75,8 @@ def test_classes_and_images_are_drawn_evenly() -> None:
 @pytest.mark.parametrize(
     ("way", "shot", "query", "said"),
     [
-        (9, 1, 1, "9 classes were asked for, way, and the part has 8"),
-        (3, 5, 3, r"shot and query ask for 5 \+ 3 images of a class, and c0 has 7"),
+        (9, 1, 1, "way asks for 9 classes, and the part has 8"),
+        (3, 5, 3, r"shot and method.query ask for 5 \+ 3 images of a class, and c0 has 7"),
         (3, [1, 2], 3, "one for each of 3 classes"),
         (3, 0, 3, "shot=0 takes classes that are described by attributes"),
         (3, [0, 1, 1], 3, "from 1 on"),
