@@ -13,7 +13,7 @@ from torch import Tensor
 
 from methods.imaml.implicit import Implicit, by_log_lambda
 from methods.imaml.inner import Adaptation, Inner
-from methods.imaml.tasks import Losses, Tasks, gradient
+from methods.imaml.tasks import HeadedTasks, Losses, Tasks, gradient
 
 
 class Meta(NamedTuple):
@@ -46,36 +46,61 @@ def implicit(tasks: Tasks, theta: Tensor, lam: Tensor, inner: Adaptation, solve:
 
 
 def unrolled(
-    tasks: Tasks, theta: Tensor, lr: float, steps: int, many: int,
-    through: int | None = None, adapted: Tensor | None = None,
-) -> Meta:  # fmt: skip
+    tasks: Tasks, theta: Tensor, lr: float, steps: int, many: int, through: int | None = None
+) -> Meta:
     """MAML (Finn et al., ICML 2017): through the steps of gradient descent.
 
     Arguments:
         through: only the last so many steps are gone back through (Shaban et al., AISTATS 2019), and those
             before count as a shift; None for all.
-        adapted: which parameters adapt, bool `[D]`; None for all. The head alone is ANIL (Raghu et al., ICLR
-            2020).
     """
     theta = theta.detach().requires_grad_()
-    phi, rate = theta.expand(many, -1), lr if adapted is None else lr * adapted.to(theta.dtype)
     with torch.enable_grad():
-        for t in range(steps):
-            kept = through is None or t >= steps - through
-            if not kept:
-                phi = phi.detach() + (theta - theta.detach())
-            (g,) = torch.autograd.grad(tasks.support(phi).sum(), phi, create_graph=kept)
-            phi = phi - rate * g
+        phi = _followed(tasks.support, theta.expand(many, -1), lr, steps, through)
         (found,) = torch.autograd.grad(tasks.query(phi).mean(), theta)
     return Meta(found, phi.detach(), {})
 
 
-def descended(losses: Losses, theta: Tensor, lr: float, steps: int, adapted: Tensor | None) -> Tensor:
-    """Where `unrolled` gets to from `theta` `[M, D]`, without a graph."""
-    phi, rate = theta, lr if adapted is None else lr * adapted.to(theta.dtype)
-    for _ in range(steps):
-        phi = phi - rate * gradient(losses, phi)
+def headed(
+    tasks: HeadedTasks, theta: Tensor, lr: float, steps: int, many: int, through: int | None = None
+) -> Meta:
+    """ANIL (Raghu et al., ICLR 2020): MAML in which the last layer alone adapts. Features are had once, and
+    all steps are those of one linear map; arguments are those of `unrolled`."""
+    theta = theta.detach().requires_grad_()
+    with torch.enable_grad():
+        start = theta.expand(many, -1)
+        of_head = tasks.headed(start)
+        head = _followed(of_head.support, start[:, tasks.body :], lr, steps, through)
+        (found,) = torch.autograd.grad(of_head.query(head).mean(), theta)
+    return Meta(found, torch.cat([start[:, : tasks.body], head], 1).detach(), {})
+
+
+def _followed(losses: Losses, start: Tensor, lr: float, steps: int, through: int | None) -> Tensor:
+    """Gradient descent from `start` `[M, D]`, with the graph of its last `through` steps."""
+    phi = start
+    for t in range(steps):
+        kept = through is None or t >= steps - through
+        if not kept:
+            phi = phi.detach() + (start - start.detach())
+        (g,) = torch.autograd.grad(losses(phi).sum(), phi, create_graph=kept)
+        phi = phi - lr * g
     return phi
+
+
+def descended(losses: Losses, theta: Tensor, lr: float, steps: int) -> Tensor:
+    """Where gradient descent gets to from `theta` `[M, D]`, without a graph."""
+    phi = theta
+    for _ in range(steps):
+        phi = phi - lr * gradient(losses, phi)
+    return phi
+
+
+def headed_descended(tasks: HeadedTasks, theta: Tensor, lr: float, steps: int) -> Tensor:
+    """The same where the last layer alone adapts."""
+    with torch.no_grad():
+        of_head = tasks.headed(theta)
+    head = descended(of_head.support, theta[:, tasks.body :], lr, steps)
+    return torch.cat([theta[:, : tasks.body], head], 1)
 
 
 def first_order(tasks: Tasks, theta: Tensor, inner: Inner, many: int) -> Meta:

@@ -10,12 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from datasets.types import Episode
-from methods.imaml.config import LAM, ImamlConfig, MamlConfig, SolverConfig
+from methods.imaml.config import LAM, AnilConfig, ImamlConfig, MamlConfig, SolverConfig
 from methods.imaml.implicit import Implicit
 from methods.imaml.inner import Inner
-from methods.imaml.meta import Meta, descended, first_order, implicit, reptile, unrolled
+from methods.imaml.meta import (
+    Meta,
+    descended,
+    first_order,
+    headed,
+    headed_descended,
+    implicit,
+    reptile,
+    unrolled,
+)
 from methods.imaml.stage import MetaStage
-from methods.imaml.tasks import Losses, Tasks
+from methods.imaml.tasks import HeadedTasks, Losses, Tasks
 from runner.api import Inputs, Method, Metrics, Stage, Update
 
 
@@ -101,25 +110,44 @@ class MamlStage(MetaStage):
 
     config: MamlConfig
 
-    def _adapted(self) -> Tensor | None:
-        """Which parameters adapt; None for all."""
-        return None
-
     def meta(self, tasks: Tasks, theta: Tensor, many: int) -> Meta:
         c = self.config
-        return unrolled(tasks, theta, c.inner_lr, c.inner_steps, many, c.through, self._adapted())
+        return unrolled(tasks, theta, c.inner_lr, c.inner_steps, many, c.through)
 
     def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
-        return descended(tasks.support, theta, self.config.inner_lr, steps, self._adapted())
+        return descended(tasks.support, theta, self.config.inner_lr, steps)
 
 
-class AnilStage(MamlStage):
+class AnilStage(MetaStage):
     """The same, in which only the last layer adapts (Raghu et al., ICLR 2020)."""
 
     method = "ANIL"
 
-    def _adapted(self) -> Tensor:
-        return self.flat.last.to(self.inputs.device)
+    config: AnilConfig
+
+    def tasks(self, batch: Episode) -> HeadedTasks:
+        whole = super().tasks(batch)
+
+        def headed(phi: Tensor) -> Tasks:
+            return Tasks(
+                self._of_head(phi, batch.support, batch.support_labels),
+                self._of_head(phi, batch.query, batch.query_labels),
+            )
+
+        return HeadedTasks(whole.support, whole.query, headed, self.flat.body)
+
+    def _of_head(self, phi: Tensor, x: Tensor, wanted: Tensor) -> Losses:
+        features = self.flat.features(phi, self._input(x))
+        return lambda head: self.losses(self.flat.head(head, features), wanted)
+
+    def meta(self, tasks: Tasks, theta: Tensor, many: int) -> Meta:
+        c = self.config
+        assert isinstance(tasks, HeadedTasks)
+        return headed(tasks, theta, c.inner_lr, c.inner_steps, many, c.through)
+
+    def adapt(self, tasks: Tasks, theta: Tensor, steps: int) -> Tensor:
+        assert isinstance(tasks, HeadedTasks)
+        return headed_descended(tasks, theta, self.config.inner_lr, steps)
 
 
 class FomamlStage(MetaStage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -33,17 +34,18 @@ class Flat:
     """A module as a function of vectors of all its parameters.
 
     Arguments:
-        net: holds the meta-parameters; it keeps no buffers, for a task's would be those of all.
+        net: holds the meta-parameters, and ends with a linear map; it keeps no buffers, for a task's would
+            be those of all.
         how: `vmap` runs the tasks' networks as one, `loop` one after another.
 
     Attributes:
         names, shapes: of the parameters, in order.
         layer: number of the layer that each entry of a vector belongs to, int64 `[D]`; what has one name but
             for its end, such as weight and offset, is one layer.
-        last: whether an entry belongs to the last layer, bool `[D]`.
+        body: how many entries come before those of the last layer.
     """
 
-    def __init__(self, net: nn.Module, how: Literal["vmap", "loop"]) -> None:
+    def __init__(self, net: nn.Sequential, how: Literal["vmap", "loop"]) -> None:
         if any(True for _ in net.buffers()):
             raise ValueError("a network with buffers cannot be adapted to several tasks at once")
         self.net, self.how = net, how
@@ -56,7 +58,7 @@ class Flat:
         self.layer = torch.repeat_interleave(
             torch.tensor([numbers[owner] for owner in owners]), torch.tensor(self.sizes)
         )
-        self.last = self.layer == self.layers - 1
+        self.body = int((self.layer < self.layers - 1).sum())
 
     def vector(self) -> Tensor:
         """The meta-parameters as one vector `[D]`, through which gradients flow."""
@@ -68,10 +70,27 @@ class Flat:
 
     def __call__(self, phi: Tensor, x: Tensor) -> Tensor:
         """Parameters `[M, D]` and inputs `[M, N, ...]` to outputs `[M, N, K]`."""
+        return self._each(self._one, phi, x)
+
+    def features(self, phi: Tensor, x: Tensor) -> Tensor:
+        """What the last layer gets, `[M, N, W]`, of parameters `[M, D]` and inputs `[M, N, ...]`."""
+        return self._each(self._before, phi, x)
+
+    def head(self, phi: Tensor, features: Tensor) -> Tensor:
+        """The last layer: its parameters `[M, D - body]` and features `[M, N, W]` to outputs `[M, N, K]`."""
+        weight, bias = phi.split(list(self.sizes[-2:]), -1)
+        weight = weight.unflatten(-1, self.shapes[-2])
+        return torch.baddbmm(bias.unsqueeze(1), features, weight.mT)
+
+    def _each(self, one: Callable[[Tensor, Tensor], Tensor], phi: Tensor, x: Tensor) -> Tensor:
         if self.how == "vmap":
-            found: Tensor = vmap(self._one)(phi, x)
+            found: Tensor = vmap(one)(phi, x)
             return found
-        return torch.stack([self._one(p, one) for p, one in zip(phi, x, strict=True)])
+        return torch.stack([one(p, given) for p, given in zip(phi, x, strict=True)])
 
     def _one(self, phi: Tensor, x: Tensor) -> Any:
         return functional_call(self.net, dict(zip(self.names, self.pieces(phi), strict=True)), (x,))
+
+    def _before(self, phi: Tensor, x: Tensor) -> Any:
+        body = dict(zip(self.names[:-2], self.pieces(phi)[:-2], strict=True))
+        return functional_call(self.net[:-1], body, (x,))

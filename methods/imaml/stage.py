@@ -62,7 +62,7 @@ class MetaStage(TrainStage):
         """What the optimiser changes."""
         return [{"params": list(self.net.parameters())}]
 
-    def _network(self) -> nn.Module:
+    def _network(self) -> nn.Sequential:
         """Raises ValueError for a network that does not fit the data."""
         c: MetaConfig = self.config
         if isinstance(self.data, Episodes):

@@ -30,6 +30,20 @@ class Tasks:
     query: Losses
 
 
+@dataclass(frozen=True)
+class HeadedTasks(Tasks):
+    """Tasks in which the last layer alone adapts.
+
+    Attributes:
+        headed: from parameters `[M, D]`, whose features are had once, to losses of the last layer's alone,
+            the last `D - body` entries.
+        body: entries of the layers before.
+    """
+
+    headed: Callable[[Tensor], Tasks]
+    body: int
+
+
 @torch.enable_grad()
 def gradient(losses: Losses, phi: Tensor) -> Tensor:
     """Gradients `[M, D]` of each task's loss at `phi` `[M, D]`; no graph is kept."""

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from methods.imaml.implicit import Implicit
 from methods.imaml.inner import Inner
-from methods.imaml.meta import descended, first_order, implicit, reptile, unrolled
+from methods.imaml.meta import descended, first_order, headed, headed_descended, implicit, reptile, unrolled
 from methods.imaml.network import Flat, conv4, mlp
-from methods.imaml.tasks import Tasks, gradient
+from methods.imaml.tasks import HeadedTasks, Tasks, gradient
 from tests.methods.imaml.problems import THETA, D, M, draw, quadratic
 
 PROBLEM = quadratic()
@@ -35,7 +35,7 @@ def test_one_step_of_maml_on_a_quadratic() -> None:
 
 def test_the_unrolled_gradient_by_finite_differences() -> None:
     def outer(theta: Tensor) -> Tensor:
-        return PROBLEM.tasks.query(descended(PROBLEM.tasks.support, theta.expand(M, D), LR, 4, None)).mean()
+        return PROBLEM.tasks.query(descended(PROBLEM.tasks.support, theta.expand(M, D), LR, 4)).mean()
 
     found = unrolled(PROBLEM.tasks, THETA_, LR, 4, M).gradient
     eye = 1e-5 * torch.eye(D).double()
@@ -49,14 +49,6 @@ def test_going_back_through_all_steps_and_through_none() -> None:
     none = unrolled(PROBLEM.tasks, THETA_, LR, 4, M, through=0).gradient
     torch.testing.assert_close(none, first_order(PROBLEM.tasks, THETA_, Inner("gd", 4, LR), M).gradient)
     assert (unrolled(PROBLEM.tasks, THETA_, LR, 4, M, through=2).gradient - whole).abs().max() > 1e-3
-
-
-def test_only_what_adapts_moves() -> None:
-    adapted = torch.tensor([False, True, False, False, True, True])
-    found = unrolled(PROBLEM.tasks, THETA_, LR, 3, M, adapted=adapted)
-    assert torch.equal(found.phi[:, ~adapted], THETA[:, ~adapted])
-    assert (found.phi[:, adapted] != THETA[:, adapted]).all()
-    torch.testing.assert_close(descended(PROBLEM.tasks.support, THETA, LR, 3, adapted), found.phi)
 
 
 def smooth() -> tuple[Tasks, Tensor, Flat]:
@@ -87,6 +79,47 @@ def test_where_adaptation_has_converged_both_gradients_agree() -> None:
         found = implicit(tasks, theta, lam, Inner("gd", steps, 0.1), Implicit(steps=60), 2)
         gaps.append(((found.gradient - through).norm() / through.norm()).item())
     assert gaps[1] < 1e-9 < gaps[0] < 0.1
+
+
+def of_last_layer(how: str) -> tuple[HeadedTasks, Tensor]:
+    """The same regressions, in which the last layer alone adapts."""
+    tasks, theta, flat = smooth()
+    flat = Flat(flat.net, how)  # type: ignore[arg-type]
+    x, y = draw(2, 8, 2, seed=1), draw(2, 8, 1, seed=2)
+
+    def of_head(phi: Tensor, part: slice):  # type: ignore[no-untyped-def]
+        features = flat.features(phi, x[:, part])
+        return lambda head: (flat.head(head, features) - y[:, part]).square().mean((1, 2))
+
+    def of_heads(phi: Tensor) -> Tasks:
+        return Tasks(of_head(phi, slice(0, 4)), of_head(phi, slice(4, 8)))
+
+    return HeadedTasks(tasks.support, tasks.query, of_heads, flat.body), theta
+
+
+@pytest.mark.parametrize("how", ["vmap", "loop"])
+@pytest.mark.parametrize("through", [None, 2])
+def test_adapting_the_last_layer_is_adapting_all_at_rate_0_but_for_the_last(
+    how: str, through: int | None
+) -> None:
+    """By whole networks, in each step anew."""
+    tasks, theta = of_last_layer(how)
+    rates = torch.zeros_like(theta)
+    rates[tasks.body :] = LR
+    start = theta.clone().requires_grad_()
+    phi = start.expand(2, -1)
+    for t in range(5):
+        if through is not None and t < 5 - through:
+            phi = phi.detach() + start - start.detach()
+        (g,) = torch.autograd.grad(tasks.support(phi).sum(), phi, create_graph=True)
+        step = g if through is None or t >= 5 - through else g.detach()
+        phi = phi - rates * step
+    (wanted,) = torch.autograd.grad(tasks.query(phi).mean(), start)
+    found = headed(tasks, theta, LR, 5, 2, through)
+    torch.testing.assert_close(found.gradient, wanted)
+    torch.testing.assert_close(found.phi, phi.detach())
+    assert torch.equal(found.phi[:, : tasks.body], theta.expand(2, -1)[:, : tasks.body])
+    torch.testing.assert_close(headed_descended(tasks, theta.expand(2, -1), LR, 5), found.phi)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv4"])
@@ -123,7 +156,7 @@ def test_a_flat_network_is_the_network() -> None:
     assert [p.shape for p in net.parameters()] == [p.shape for p in flat.pieces(flat.vector())]
     assert flat.layers == 3
     assert flat.layer.bincount().tolist() == [25, 18, 8]
-    assert int(flat.last.sum()) == 8
+    assert flat.body == 43
     with pytest.raises(ValueError, match="buffers"):
         Flat(nn.BatchNorm1d(3), "vmap")
 
@@ -161,6 +194,8 @@ def most(kind: str, steps: int) -> int:
     with Saved() as saved:
         if kind == "implicit":
             implicit(tasks, theta, torch.tensor(2.0).double(), Inner("gd", steps, 0.1), Implicit(steps=5), 2)
+        elif kind == "headed":
+            headed(of_last_layer("loop")[0], theta, 0.1, steps, 2)
         else:
             unrolled(tasks, theta, 0.1, steps, 2)
     return saved.most
@@ -169,3 +204,8 @@ def most(kind: str, steps: int) -> int:
 def test_memory_is_flat_in_the_steps_of_adaptation_and_grows_without_the_implicit_gradient() -> None:
     assert most("implicit", 4) == most("implicit", 32) > 0
     assert most("unrolled", 32) > 4 * most("unrolled", 4)
+
+
+def test_steps_of_the_last_layer_keep_no_features_again() -> None:
+    grown = [most(kind, 32) - most(kind, 16) for kind in ("headed", "unrolled")]
+    assert 0 < grown[0] < grown[1] / 2
