@@ -8,7 +8,7 @@ from runner import schema
 from runner.compose import Composer, plain
 from runner.errors import ConfigError, nearest
 from runner.registry import Found
-from runner.settings import RootSettings
+from runner.settings import HOW, RootSettings
 
 HELP = """\
 run data fetch NAME [data.root=DIR] [data.mirror=URL] [data.cache=DIR]
@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
     found = composer.registry.dataset(words[1])
     tree = composer.tree(composer.words)
     config = plain(tree)
-    root = {key: value for key, value in config.items() if key not in ("method", "dataset")}
+    root = {key: value for key, value in config.items() if key not in ("method", "dataset", *HOW)}
     settings = schema.build(RootSettings, root, "", "conf/config.yaml")
     chosen = schema.build(found.entry.config, config["dataset"], "dataset", found.yaml("dataset"))
     return fetch(found, chosen, settings) if words[0] == "fetch" else verify(found, chosen, settings)
