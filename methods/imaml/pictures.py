@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PANELS, POINTS = 4, 200
 """Tasks in the picture of fits, and points of their curves."""
 
-MANY = 50
+MANY = 20
 """Tasks whose loss is followed along their adaptation."""
 
 
