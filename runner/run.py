@@ -284,7 +284,7 @@ def _look(composed: Composed, context: Context, place: Path, journal: Journal, o
         raise ConfigError(f"{words}{error}") from error
     outcome.parameters = pipeline.parameters
     if composed.root.task == "evaluate":
-        found = _evaluated(stage, evaluator, journal)
+        found = _evaluated(stage, evaluator, journal, composed.root.trainer.figures)
     else:
         work = Blocks(place, stage.name, context.seed, context.stop)
         with evaluator.looking(composed.root.task):
@@ -296,9 +296,9 @@ def _look(composed: Composed, context: Context, place: Path, journal: Journal, o
     outcome.metrics = finite(found)
 
 
-def _evaluated(stage: Stage, evaluator: Evaluator, journal: Journal) -> dict[str, float]:
+def _evaluated(stage: Stage, evaluator: Evaluator, journal: Journal, drawn: bool) -> dict[str, float]:
     found = evaluator.metrics("validation") | evaluator.metrics("test")
-    if isinstance(stage, TrainStage):
+    if drawn and isinstance(stage, TrainStage):
         for name, data in evaluator.figures().items():
             journal.picture(name, 0, data)
     return found

@@ -25,6 +25,7 @@ class TrainerSettings:
     select_every: int | None = field(metadata={"help": "steps between choices of the best", "min": 1})
     checkpoint_every: int = field(metadata={"help": "steps between checkpoints", "min": 1})
     log_every: int = field(metadata={"help": "steps between logged lines", "min": 1})
+    figures: bool = field(metadata={"help": "draw figures"})
     figures_every: int | None = field(metadata={"help": "steps between figures", "min": 1})
     clip: float | None = field(metadata={"help": "bound of the gradient's norm", "above": 0})
     accumulate: int = field(metadata={"help": "micro-batches that make a batch", "min": 1})

@@ -354,7 +354,7 @@ class Training:
         self._figures()
 
     def _figures(self) -> None:
-        if self.context.team.lead:
+        if self.context.team.lead and self.context.trainer.figures:
             for name, data in self.evaluator.figures().items():
                 self.sink.picture(name, self.state.step, data, self.prefix)
 

@@ -35,6 +35,7 @@ NO_RESULT = frozenset(
         "data.workers",
         "methods.path",
         "trainer.checkpoint_every",
+        "trainer.figures",
         "trainer.figures_every",
     }
 )

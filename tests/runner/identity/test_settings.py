@@ -77,6 +77,7 @@ def test_a_setting_that_may_change_a_number_counts(plain: dict[str, Any], word: 
         "data.workers=2",
         "trainer.checkpoint_every=77",
         "trainer.figures_every=77",
+        "trainer.figures=false",
         "launcher=local",
         "sweep.retries=3",
         f"methods.path={TOYS}",

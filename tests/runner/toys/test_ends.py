@@ -29,6 +29,7 @@ INTERVALS = (
     "trainer.log_every=1",
     "trainer.figures_every=3",
 )
+NO_FIGURES = "trainer.figures=false"
 LEARNED = ("tracked", "averages", "scaler")
 
 
@@ -51,6 +52,16 @@ def test_other_intervals_change_nothing_of_what_is_learned(
     assert differences({k: a[k] for k in LEARNED}, {k: b[k] for k in LEARNED}) == []
     assert result(seldom)["metrics"] == result(often)["metrics"]
     assert (seldom / "metrics.jsonl").read_bytes() != (often / "metrics.jsonl").read_bytes()
+
+
+def test_figures_can_be_left_out(nursery: Nursery, tmp_path: Path) -> None:
+    words = ("method=toy_gan", "trainer.steps=4")
+    drawn, bare = done(nursery, tmp_path / "a", *words), done(nursery, tmp_path / "b", *words, NO_FIGURES)
+    look = ("method=toy_gan", "task=evaluate", f"checkpoint={drawn}", NO_FIGURES)
+    looked = done(nursery, tmp_path / "c", *look)
+    assert [path.name for path in (drawn / "figures").iterdir()] == ["samples.png"]
+    assert not list(bare.rglob("*.png")) + list(looked.rglob("*.png"))
+    assert result(bare)["metrics"] == result(drawn)["metrics"]
 
 
 @pytest.mark.parametrize(("maximise", "best"), [("false", min), ("true", max)])
