@@ -3,7 +3,7 @@
 from runner.api import MethodEntry
 
 OF_PARTS = (
-    "mi_*", "accuracy_*", "nmi*", "purity*", "empty_clusters*", "rank_*", "confidence*", "modes",
+    "mi_*", "accuracy_*", "nmi*", "purity*", "empty_clusters*", "rank_*", "effect_*", "confidence*", "modes",
     "pixel_*",
 )  # fmt: skip
 METRICS = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 from scipy.stats import spearmanr
@@ -16,13 +15,11 @@ from methods.common.norm.recalibrate import batch_moments
 from methods.infogan import clusters
 from methods.infogan.game import Game
 from methods.infogan.moments import looks
+from methods.infogan.seeded import seeded
 from runner.api import Metrics
 
 AT_ONCE = 500
 """Images that go through the networks together."""
-
-SEED = 20160612
-"""Of the codes and noise of evaluations, which are the same in all runs: the day of the paper's preprint."""
 
 OUTSIDE = 2.0
 """How far beyond the trained range [-1, 1] continuous codes are tried (figure 2)."""
@@ -158,7 +155,7 @@ def _pixels(game: Game, split: str, tick: Callable[[], None]) -> Metrics:
 def made(game: Game, reach: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
     """Samples in batches, with their codes; always of the same noise and codes. With `reach` above 1,
     continuous codes lie beyond the trained range, and as far as that."""
-    with seeded(SEED):
+    with seeded():
         count = game.config.looked_at
         codes, noise = game.codes.draw(count), game.noise(count, "cpu")
         if reach > 1.0:
@@ -168,17 +165,6 @@ def made(game: Game, reach: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
     for part, around in zip(codes.split(AT_ONCE), noise.split(AT_ONCE), strict=True):
         inputs = torch.cat((around, part), 1).to(game.inputs.device)
         yield game.generator(inputs), part.to(game.inputs.device)
-
-
-@contextmanager
-def seeded(value: int) -> Iterator[None]:
-    """torch's CPU generator begins at `value` inside, and goes on outside as if nothing had been drawn."""
-    state = torch.default_generator.get_state()
-    torch.default_generator.manual_seed(value)
-    try:
-        yield
-    finally:
-        torch.default_generator.set_state(state)
 
 
 def guesses(game: Game, images: Tensor) -> Tensor:

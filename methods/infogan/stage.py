@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from methods.infogan import clusters, figures, look
 from methods.infogan.codes import Code
 from methods.infogan.config import GanConfig
+from methods.infogan.effects import effects
 from methods.infogan.game import Game
 from methods.infogan.judge import Convolutional, Judge
+from methods.infogan.seeded import seeded
 from runner.api import Inputs, Metrics, Picture
 
 SHOWN = 10
@@ -40,6 +42,7 @@ class InfoGANStage(Game):
             **look.information(self, split, tick),
             **look.groups(self, split, tick),
             **look.factors(self, split, tick),
+            **effects(self, split, tick),
             **look.samples(self, self.judge, split, tick),
         }
 
@@ -60,7 +63,7 @@ class InfoGANStage(Game):
     def traversed(self, code: Code) -> tuple[Tensor, Code, Tensor]:
         """Samples along `code`, the code, and its values; noise and other codes are the same along a row."""
         values = self.codes.grid(code)
-        with look.seeded(look.SEED):
+        with seeded():
             codes = self.codes.draw(self.config.rows)
             noise = self.noise(self.config.rows, "cpu")
         inputs = torch.cat(
