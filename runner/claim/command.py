@@ -131,7 +131,7 @@ def retest(asked: Asked) -> int:
     how = Conduct.of(probe.how, how_said, next(iter(needs)).composed.root, len(needs))
     from runner.claim.runs import lacking, run_needs
 
-    lacks = {plan.claim.name: lacking(plan.needs.values(), how) for plan in plans}
+    lacks = {plan.claim.name: plan.claim.lacks or lacking(plan.needs.values(), how) for plan in plans}
     everywhere = _every(lacks) or ""
     if everywhere.startswith("device=") and any(word.startswith("device=") for word in own):
         raise ConfigError(everywhere)  # the command's own fault, and not a claim's

@@ -54,10 +54,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Level:
-    """What a budget changes: words for all arms, and seeds."""
+    """What a budget changes: words for all arms, and seeds; or why the claim is not run at it."""
 
     words: tuple[str, ...] = field(default=(), metadata={"help": "words added to every arm"})
     seeds: tuple[int, ...] | None = field(default=None, metadata={"help": "other seeds", "min": 0})
+    needs: str | None = field(default=None, metadata={"help": "what the claim needs that the budget has not"})
 
     def __post_init__(self) -> None:
         _refuse_words(self.words)
@@ -112,6 +113,7 @@ class Claim:
         name: `<paper>/<name>`, from its place below `conf/claim/`.
         file: its file, as messages name it.
         claim, source, paper, notes, alone: as the file says.
+        lacks: why it is not run at this budget; None where it is.
         words: words of every arm, those of the budget last.
         arms: by name.
         seeds: of every arm.
@@ -131,6 +133,7 @@ class Claim:
     paper: tuple[Published, ...] = ()
     alone: bool = False
     notes: str | None = None
+    lacks: str | None = None
 
     @property
     def asked(self) -> str:
@@ -161,7 +164,7 @@ def claim_of(node: Any, name: str, file: str, budget: str) -> Claim:
     claim = Claim(
         name, file, " ".join(found.claim.split()), found.source, (*found.base, *level.words), arms,
         level.seeds or found.seeds, tuple(measures), tuple(expectations), found.paper, found.alone,
-        found.notes,
+        found.notes, None if level.needs is None else f"needs {level.needs}",
     )  # fmt: skip
     try:
         for arm_name, arm in arms.items():

@@ -230,6 +230,17 @@ def test_what_is_missing_is_said(place: Place, tmp_path: Path, capsys: pytest.Ca
     assert "CUDA" in made["why"]
 
 
+def test_a_claim_that_a_budget_has_no_experiment_for(place: Place) -> None:
+    place.write("large", budgets={"quick": {"needs": "a night: --budget full"}})
+    assert place.run("toys/large") == 0
+    made = place.kept("large")
+    assert (made["verdict"], made["why"]) == ("not run", "needs a night: --budget full")
+    assert place.runs() == []
+    assert place.run("toys/large", "--budget", "full") == 0
+    assert place.run("toys/large") == 0
+    assert (place.kept("large")["verdict"], place.kept("large")["budget"]) == ("reproduced", "full")
+
+
 def test_what_never_comes_to_a_level_reproduces_nothing_but_a_distance(place: Place) -> None:
     never = {"name": "train/loss", "reach": -50.0}
     place.write("never", metric=never)
