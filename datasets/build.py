@@ -98,7 +98,7 @@ def _columns(factors: Mapping[Factor, np.ndarray], block: Block, numbers: np.nda
     """float32 `[n, F]` of the images with these numbers; raises `ValueError` for a column of another list."""
     for factor, column in factors.items():
         if column.shape != block.labels.shape:
-            raise ValueError(f"factor {factor.name} has {column.shape} values for {block.labels.shape} images")
+            raise ValueError(f"{factor.name} has {column.shape} values for {block.labels.shape} images")
     if not factors:
         return None
     return torch.from_numpy(np.stack([c[numbers] for c in factors.values()], 1).astype(np.float32))

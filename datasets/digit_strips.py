@@ -117,7 +117,8 @@ def known(counts: Mapping[str, int]) -> dict[str, np.ndarray]:
         for values in (starts, list(counts.values()))
     )
     drawn = {place: start + _below(place, count) for place in PLACES}
-    for name, values in (("light", 1 << 16), ("contrast", 1 << 16), ("x", 2 * SHIFT + 1), ("y", 2 * SHIFT + 1)):
+    steps = {"light": 1 << 16, "contrast": 1 << 16, "x": 2 * SHIFT + 1, "y": 2 * SHIFT + 1}
+    for name, values in steps.items():
         drawn[name] = _below(name, np.full(total, values))
     return drawn
 
@@ -131,7 +132,7 @@ def _below(name: str, limits: np.ndarray) -> np.ndarray:
 def factors(
     drawn: Mapping[str, np.ndarray], labels: np.ndarray, classes: tuple[str, ...]
 ) -> dict[Factor, np.ndarray]:
-    """Light in [0, 1], contrast in `CONTRAST`, both uniform, and the neighbours' classes, as they are drawn."""
+    """Light in [0, 1] and contrast in `CONTRAST`, both uniform, and the neighbours' classes."""
     low, high = CONTRAST
     away = ("flip", "crop")
     return {
@@ -141,9 +142,7 @@ def factors(
     }
 
 
-def _all(
-    strokes: np.ndarray, drawn: Mapping[str, np.ndarray], size: int, side: int
-) -> Iterator[np.ndarray]:
+def _all(strokes: np.ndarray, drawn: Mapping[str, np.ndarray], size: int, side: int) -> Iterator[np.ndarray]:
     for start in range(0, len(drawn["middle"]), CHUNK):
         yield draw(strokes, {k: v[start : start + CHUNK] for k, v in drawn.items()}, size, side)
 
@@ -162,8 +161,8 @@ def draw(strokes: np.ndarray, drawn: Mapping[str, np.ndarray], size: int, side: 
 
 
 def _row(strokes: np.ndarray, drawn: Mapping[str, np.ndarray], size: int, side: int) -> np.ndarray:
-    """How much strokes cover, int64 `[n, H, H]` up to 255, of three digits on a square that is larger than the
-    image by the shift on all sides."""
+    """How much the strokes of three digits cover, int64 `[n, H, H]` up to 255, of a square that is larger
+    than the image by the shift on all sides."""
     extent, pitch = (max(1, size * part // UNIT) for part in (side, PITCH))
     whole = size + 2 * _shift(size)
     top = (whole - extent) // 2

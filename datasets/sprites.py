@@ -60,9 +60,7 @@ FIGURES: dict[str, Inside] = {"bar": bar, "cross": cross, "triangle": triangle, 
 def load(config: SpritesConfig, access: Access, kind: str) -> Images:
     """Four classes, `[1, size, size]`, with the factors `rotation`, `width` and `light`."""
     labels, drawn = known(sum(SIZES.values()))
-    factors = {
-        Factor(name, falsified_by=("flip",) if name in TURNED else ()): drawn[name] for name in RANGES
-    }
+    factors = {Factor(name, falsified_by=("flip",) if name in TURNED else ()): drawn[name] for name in RANGES}
     drawing = Drawing(VERSION, SIZES, labels, tuple(FIGURES), factors)
     return build_drawn("sprites", config, access, drawing, lambda: _all(labels, drawn, config.size))
 
