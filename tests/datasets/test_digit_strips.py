@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -12,9 +13,12 @@ from scipy import stats
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn.functional import interpolate
 
+from datasets.config import StripsConfig
 from datasets.digit_strips import CONTRAST, PLACES, SIZES, SOURCES, draw, enlarge, factors, known, pool
 from datasets.digits import SIZES as POOL
 from datasets.types import Access, DataError
+from runner.errors import ConfigError
+from runner.schema import build
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +62,9 @@ def test_light_and_contrast_are_in_the_picture(size: int, source: Any, drawn: An
 
 
 def test_the_digits_are_where_they_are_said_to_be(source: Any, drawn: Any) -> None:
-    """The nearest pictures, where the digits should be, have the same ones."""
-    few, count = first(drawn, 6000), 5000
+    """The nearest training pictures, in the columns where a digit should be, have the same one."""
+    rows = np.r_[:6000, 22_000:23_000]
+    few = {name: values[rows] for name, values in drawn.items()}
     images = draw(source[0], few, 32, 22)[:, 0].astype(float)
     low, high = images.min((1, 2), keepdims=True), images.max((1, 2), keepdims=True)
     images = (images - low) / (high - low)
@@ -68,11 +73,10 @@ def test_the_digits_are_where_they_are_said_to_be(source: Any, drawn: Any) -> No
     right = {}
     for place in PLACES:
         pixels = images[:, :, columns[place]].reshape(len(images), -1)
-        model = KNeighborsClassifier(5).fit(pixels[:count], truth[place][:count])
-        right[place] = model.score(pixels[count:], truth[place][count:])
-    print(right)
-    assert right["middle"] > 0.85
-    assert min(right["left"], right["right"]) > 0.4, "chance is 0.1"
+        model = KNeighborsClassifier(5).fit(pixels[:6000], truth[place][:6000])
+        right[place] = model.score(pixels[6000:], truth[place][6000:])
+    assert right["middle"] > 0.85, right
+    assert min(right["left"], right["right"]) > 0.4, right
 
 
 def test_factors_are_uniform_and_independent(source: Any, drawn: Any) -> None:
@@ -140,6 +144,13 @@ def test_flips_and_crops_are_refused(key: str, value: Any, none: str, load: Any)
     said = rf"^dataset\.{key}={asked} would falsify .* left and right; give dataset\.{key}={none}$"
     with pytest.raises(DataError, match=said):
         load("digit_strips", **{key: value})
+
+
+def test_an_unknown_source_is_a_sentence(settings: Any) -> None:
+    values = dataclasses.asdict(settings("digit_strips")) | {"source": "svhn"}
+    said = r"dataset\.source=svhn is not one of digits, mnist, fashion_mnist"
+    with pytest.raises(ConfigError, match=said):
+        build(StripsConfig, values, "dataset", "conf/dataset/digit_strips.yaml")
 
 
 def test_a_source_that_is_not_there_is_named(load: Any) -> None:
