@@ -13,6 +13,8 @@ from scipy import stats
 from sklearn.neighbors import KNeighborsClassifier
 
 from datasets import sprites
+from datasets.blocks import ArrayBlock
+from datasets.build import build
 from datasets.sprites import FIGURES, RANGES, SIZES, draw, known
 from datasets.types import Access, DataError, Factor
 
@@ -120,6 +122,22 @@ def test_factors_that_do_not_fit_are_refused(load: Any, monkeypatch: pytest.Monk
     data = load("sprites")
     with pytest.raises(DataError, match="factors that are not"):
         dataclasses.replace(data, known=(Factor("rotation"),))
+
+
+def test_a_column_of_another_length_is_a_fault(settings: Any, access: Access) -> None:
+    labels, drawn = known(60)
+    block = ArrayBlock(draw(labels, drawn, 28), labels, 28, 256)
+    parts = {part: (block, np.arange(20)) for part in SIZES}
+    with pytest.raises(ValueError, match="light has"):
+        build(
+            "own",
+            settings("sprites"),
+            access,
+            parts,
+            list(FIGURES),
+            {},
+            {Factor("light"): drawn["light"][:20]},
+        )
 
 
 def test_flips_are_refused_before_anything_is_drawn(
