@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from datasets.blocks import Block
 from datasets.config import ImageConfig
 from datasets.parts import chosen_classes, thin_out
 from datasets.stores import StoredSplit
-from datasets.types import Access, DataError, Images, RemoteFile
+from datasets.types import Access, DataError, Factor, Images, RemoteFile
 
 MEMORY = 4 << 30
 """Bytes of decoded images up to which `dataset.in_memory=auto` holds them in memory."""
@@ -34,15 +34,18 @@ def build(
     parts: Parts,
     classes: Sequence[str],
     digests: Mapping[str, str],
-    factors: Mapping[str, np.ndarray] | None = None,
+    factors: Mapping[Factor, np.ndarray] | None = None,
 ) -> Images:
     """The data set `name` made of `parts`; `digests` identify the bytes that it was read from.
 
-    `factors` are what is known of each image of the official list, beside its class, `[N]` by name; all parts
-    are then taken from one list.
+    `factors` are what is known of each image of the official list, `[N]`; all parts are then taken from one
+    list.
 
-    Raises `DataError` if classes are unknown, a part is empty or a crop does not fit.
+    Raises `DataError` if classes are unknown, a part is empty, or training images would be changed so that
+    their factors no longer hold.
     """
+    known = dict(factors or {})
+    refuse_falsified(name, config, known)
     kept = chosen_classes(config.classes, classes)
     chosen = {
         part: thin_out(numbers, block.labels, kept, config.limit) for part, (block, numbers) in parts.items()
@@ -60,12 +63,12 @@ def build(
         cache = access.cache / name / "decoded" / f"{checksum[:32]}-{part}.npy"
         store = parts[part][0].store(numbers, in_memory, cache, access.workers or torch.get_num_threads())
         training = part == "train"
-        known = None
-        if factors:
-            columns = np.stack([column[numbers] for column in factors.values()], 1)
-            known = torch.from_numpy(columns.astype(np.float32))
         splits[part] = StoredSplit(
-            store, torch.from_numpy(labels), config.flip and training, config.crop if training else 0, known
+            store,
+            torch.from_numpy(labels),
+            config.flip and training,
+            config.crop if training else 0,
+            _columns(known, parts[part][0], numbers),
         )
     names = tuple(classes[number] for number in kept)
     return Images(
@@ -76,8 +79,29 @@ def build(
         names,
         **splits,
         in_memory=in_memory,
-        factors=tuple(factors or ()),
+        known=tuple(known),
     )
+
+
+def refuse_falsified(name: str, config: ImageConfig, factors: Iterable[Factor]) -> None:
+    """Raises `DataError` for a setting that changes training images but not their factors."""
+    for key in ("flip", "crop"):
+        value = getattr(config, key)
+        if value and (wrong := [factor.name for factor in factors if key in factor.falsified_by]):
+            raise DataError(
+                f"dataset.{key}={str(value).lower()} would falsify what is known of images of {name}, "
+                f"{' and '.join(wrong)}; give dataset.{key}={str(type(value)()).lower()}"
+            )
+
+
+def _columns(factors: Mapping[Factor, np.ndarray], block: Block, numbers: np.ndarray) -> torch.Tensor | None:
+    """float32 `[n, F]` of the images with these numbers; raises `ValueError` for a column of another list."""
+    for factor, column in factors.items():
+        if column.shape != block.labels.shape:
+            raise ValueError(f"{factor.name} has {column.shape} values for {block.labels.shape} images")
+    if not factors:
+        return None
+    return torch.from_numpy(np.stack([c[numbers] for c in factors.values()], 1).astype(np.float32))
 
 
 def _in_memory(

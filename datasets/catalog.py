@@ -15,6 +15,7 @@ from datasets.config import (
     ImagenetConfig,
     LinearConfig,
     SpritesConfig,
+    StripsConfig,
     SvhnConfig,
 )
 from datasets.types import DatasetEntry
@@ -43,6 +44,13 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "four figures of known rotation, width and light, 28x28; needs no download",
         SpritesConfig,
         "sprites:load",
+        False,
+    ),
+    _images(
+        "digit_strips",
+        "a digit between parts of two others, of known light and contrast, 32x32; needs no download",
+        StripsConfig,
+        "digit_strips:load",
         False,
     ),
     _images("mnist", "handwritten digits, 28x28", HeldOutConfig, "idx:mnist"),

@@ -82,6 +82,15 @@ class SpritesConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
+class StripsConfig(SpritesConfig):
+    """Digits between parts of two others, with known factors."""
+
+    source: Literal["digits", "mnist", "fashion_mnist"] = field(
+        metadata={"help": "the data set whose images are put side by side"}
+    )
+
+
+@dataclass(frozen=True)
 class SvhnConfig(HeldOutConfig):
     """Street View House Numbers."""
 

@@ -20,9 +20,18 @@ def remote_files(entry: DatasetEntry, config: Any) -> list[RemoteFile]:
     return list(getattr(import_module(module), function)(config))
 
 
+def _asked_for(entry: DatasetEntry, config: Any, access: Access) -> list[RemoteFile]:
+    """Without those that may be lacking and are."""
+    return [
+        file
+        for file in remote_files(entry, config)
+        if not file.optional or find(entry.name, file, access) is not None
+    ]
+
+
 def refuse_missing(entry: DatasetEntry, config: Any, access: Access) -> None:
     """Raises `DataError` for an official file that is not there and may not be fetched; reads none."""
-    for file in remote_files(entry, config):
+    for file in _asked_for(entry, config, access):
         if find(entry.name, file, access) is None and not access.download:
             raise DataError(missing(entry.name, file, access, "data.download=false forbids fetching it"))
 
@@ -30,12 +39,12 @@ def refuse_missing(entry: DatasetEntry, config: Any, access: Access) -> None:
 def fetch(entry: DatasetEntry, config: Any, access: Access) -> list[Path]:
     """Fetches what is missing and checks everything; the paths. Raises `DataError` at the first failure."""
     allowed = dataclasses.replace(access, download=True)
-    return [obtain(entry.name, file, allowed) for file in remote_files(entry, config)]
+    return [obtain(entry.name, file, allowed) for file in _asked_for(entry, config, allowed)]
 
 
 def verify(entry: DatasetEntry, config: Any, access: Access) -> list[tuple[str, str]]:
     """`(file, status)` of each official file, read anew; `ok`, or a line that begins with what is wrong."""
-    return [(file.name, _status(entry.name, file, access)) for file in remote_files(entry, config)]
+    return [(file.name, _status(entry.name, file, access)) for file in _asked_for(entry, config, access)]
 
 
 def _status(name: str, file: RemoteFile, access: Access) -> str:

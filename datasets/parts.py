@@ -20,10 +20,14 @@ def splitmix64(seed: int, count: int) -> np.ndarray:
         return np.asarray(z ^ (z >> np.uint64(31)))
 
 
+def keyed(key: str, count: int) -> np.ndarray:
+    """The first `count` numbers uint64 of the stream that `key` names."""
+    return splitmix64(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big"), count)
+
+
 def permutation(items: int, key: str) -> np.ndarray:
     """A permutation int64 `[items]` that depends on `items` and `key` alone, on every machine and version."""
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-    return np.argsort(splitmix64(seed, items))
+    return np.argsort(keyed(key, items))
 
 
 def hold_out(items: int, validation: int, key: str, mixed: bool = False) -> tuple[np.ndarray, np.ndarray]:

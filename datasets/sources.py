@@ -126,13 +126,16 @@ def svhn(config: Any) -> list[RemoteFile]:
 
 
 def celeba(config: Any) -> list[RemoteFile]:
-    """Aligned pictures and the official partition; a person fetches them by hand (Liu et al., 2015)."""
-    pictures, parts = "img_align_celeba.zip", "list_eval_partition.txt"
+    """Aligned pictures, the official partition and, where it lies beside them, the table of attributes; a
+    person fetches them by hand (Liu et al., 2015)."""
+    files = (
+        ("img_align_celeba.zip", "00d2c5bc6d35e252742224ab0c1e8fcb", 1443490838),
+        ("list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668", 2836386),
+        ("list_attr_celeba.txt", "75e246fa4810816ffd6ee81facbd244c", 26721026),
+    )
     return [
-        RemoteFile(
-            pictures, None, "md5:00d2c5bc6d35e252742224ab0c1e8fcb", 1443490838, _CELEBA, places=("celeba",)
-        ),
-        RemoteFile(parts, None, "md5:d32c9cbf5e040fd4025c592c306e6668", 2836386, _CELEBA, places=("celeba",)),
+        RemoteFile(name, None, f"md5:{md5}", size, _CELEBA, places=("celeba",), optional="attr" in name)
+        for name, md5, size in files
     ]
 
 

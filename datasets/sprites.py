@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from datasets.blocks import ArrayBlock
-from datasets.build import build
-from datasets.cache import cached
 from datasets.config import SpritesConfig
+from datasets.drawn import Drawing, build_drawn
 from datasets.parts import splitmix64
-from datasets.types import Access, Images
+from datasets.types import Access, Factor, Images
 
 SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000}
 VERSION = "1"
@@ -20,6 +18,9 @@ VERSION = "1"
 RANGES = {"rotation": (-np.pi / 4, np.pi / 4), "width": (0.6, 1.4), "light": (-1.0, 1.0)}
 """Of the factors, all uniform: radians, anticlockwise; the stretch across the figure's axis; how much
 brighter it is on the right."""
+
+TURNED = ("rotation", "light")
+"""Those that a mirror image has the other way round."""
 
 OVER = 3
 """Points of each side of a pixel at which a figure is looked up."""
@@ -58,19 +59,10 @@ FIGURES: dict[str, Inside] = {"bar": bar, "cross": cross, "triangle": triangle, 
 
 def load(config: SpritesConfig, access: Access, kind: str) -> Images:
     """Four classes, `[1, size, size]`, with the factors `rotation`, `width` and `light`."""
-    count = sum(SIZES.values())
-    labels, drawn = known(count)
-    path = access.cache / "sprites" / f"{VERSION}-{config.size}.npy"
-    place = cached(path, (1, config.size, config.size), lambda: _all(labels, drawn, config.size))
-    images = np.load(place, mmap_mode="r", allow_pickle=False)
-    block = ArrayBlock(images, labels, config.size, config.levels)
-    ends = np.cumsum(list(SIZES.values()))
-    parts = {
-        part: (block, numbers)
-        for part, numbers in zip(SIZES, np.split(np.arange(count), ends[:-1]), strict=True)
-    }
-    factors = {name: drawn[name] for name in RANGES}
-    return build("sprites", config, access, parts, list(FIGURES), {"version": VERSION}, factors)
+    labels, drawn = known(sum(SIZES.values()))
+    factors = {Factor(name, falsified_by=("flip",) if name in TURNED else ()): drawn[name] for name in RANGES}
+    drawing = Drawing(VERSION, SIZES, labels, tuple(FIGURES), factors)
+    return build_drawn("sprites", config, access, drawing, lambda: _all(labels, drawn, config.size))
 
 
 def known(count: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from datasets.types.episodes import ClassSplit, Episode, Episodes, EpisodeSampler
 from datasets.types.errors import DataError
+from datasets.types.factors import Factor
 from datasets.types.images import ImageBatch, Images, ImageSplit, Shuffle
 from datasets.types.tasks import Functions, Regressions, RegressionSampler
 
@@ -24,6 +25,7 @@ __all__ = [
     "Episode",
     "EpisodeSampler",
     "Episodes",
+    "Factor",
     "Functions",
     "ImageBatch",
     "ImageSplit",
@@ -95,6 +97,7 @@ class RemoteFile:
         places: sub-folders of the data set's folder, and of `data.root`, that are looked into, for other
             programs' layouts.
         unpacked: path of what the archive holds, taken instead of the archive where it exists.
+        optional: read where it lies, and not asked for where it does not.
     """
 
     name: str
@@ -106,6 +109,7 @@ class RemoteFile:
     also: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     unpacked: str | None = None
+    optional: bool = False
 
 
 Loader = Callable[[Any, Access, str], Any]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from datasets.types.errors import DataError
+from datasets.types.factors import Factor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +33,8 @@ class ImageSplit(ABC):
 
     @property
     def factors(self) -> Tensor | None:
-        """What is known of each image beside its class, float32 `[N, F]`; None where nothing is."""
+        """Values of the data set's known factors, float32 `[N, F]` in the images' order; None where there are
+        none."""
         return None
 
     @property
@@ -53,7 +55,7 @@ class Images:
         classes: names of the classes, in the order of the labels.
         train, validation, test: the parts; only `train` is augmented.
         in_memory: False where batches are decoded from files, which is then done in worker processes.
-        factors: names of the columns of the parts' `factors`.
+        known: what the columns of the parts' `factors` are.
     """
 
     kind: ClassVar[str] = "images"
@@ -67,7 +69,12 @@ class Images:
     validation: ImageSplit
     test: ImageSplit
     in_memory: bool = True
-    factors: tuple[str, ...] = ()
+    known: tuple[Factor, ...] = ()
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the known factors, in the order of the columns of the parts' `factors`."""
+        return tuple(factor.name for factor in self.known)
 
     def __post_init__(self) -> None:
         for part in ("train", "validation", "test"):
@@ -79,11 +86,7 @@ class Images:
         import torch
 
         split = getattr(self, part)
-        known = split.factors
-        if (tuple(known.shape) if known is not None else None) != (
-            (len(split), len(self.factors)) if self.factors else None
-        ):
-            raise DataError(f"the {part} part of {self.name} has factors that are not {list(self.factors)}")
+        self._check_factors(part, split)
         images, labels = split.batch(torch.arange(0, len(split), -(-len(split) // 8)))
         wrong = [
             f"{what} {found}, not {told}"
@@ -100,6 +103,22 @@ class Images:
             wrong = [f"value {int(images.max())}, but {self.levels} grey levels"]
         if wrong:
             raise DataError(f"the {part} part of {self.name} has images of {' and '.join(wrong)}")
+
+    def _check_factors(self, part: str, split: ImageSplit) -> None:
+        """Raises `DataError` if a part's factors are not a finite column for each that is known."""
+        import torch
+
+        told = (len(split), len(self.known)) if self.known else None
+        found = split.factors
+        if (None if found is None else tuple(found.shape)) != told:
+            raise DataError(f"the {part} part of {self.name} has factors that are not {list(self.factors)}")
+        for column, factor in zip(() if found is None else found.T, self.known, strict=True):
+            choice = torch.isin(column, torch.arange(len(factor.values)).float()).all()
+            if not column.isfinite().all() or (factor.values and not choice):
+                raise DataError(
+                    f"the {part} part of {self.name} has values of the factor {factor.name} that are not "
+                    + (f"0 to {len(factor.values) - 1}" if factor.values else "finite")
+                )
 
 
 class Shuffle:

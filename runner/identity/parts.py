@@ -192,6 +192,8 @@ def _official(file: RemoteFile, composed: Composed) -> str:
     """The checksum that is compared when the file is read, also a reader's own; else what lies there."""
     checksum, reach = file.content or file.checksum, access(composed.root)
     path = find(composed.dataset.entry.name, file, reach)
+    if file.optional and path is None:
+        return MISSING
     if checksum and not (path and is_unpacked(path, file) and _within(path, reach.root)):
         return checksum
     return fingerprint(path) if path else MISSING

@@ -1,4 +1,4 @@
-"""Sets that come as pictures (CelebA, small ImageNet, LSUN), written here in miniature."""
+"""Sets that come as pictures (small ImageNet, LSUN), written here in miniature."""
 
 from __future__ import annotations
 
@@ -31,52 +31,6 @@ def smooth(height: int, width: int, seed: int) -> np.ndarray:
     """A picture without noise, for JPEG and resizing."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def write_celeba(folder: Path, count: int = 12) -> dict[str, bytes]:
-    folder.mkdir(parents=True)
-    pictures = {f"{n:06d}.jpg": packed(smooth(218, 178, n), "JPEG") for n in range(1, count + 1)}
-    with zipfile.ZipFile(folder / "img_align_celeba.zip", "w") as archive:
-        for name, data in pictures.items():
-            archive.writestr(f"img_align_celeba/{name}", data)
-    lines = [f"{name} {n * 3 // count}" for n, name in enumerate(pictures)]
-    (folder / "list_eval_partition.txt").write_text("\n".join(lines) + "\n")
-    return pictures
-
-
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_celeba_is_cut_resized_and_parted_officially(
-    load: Any, access: Access, publish: Any, everything: Any, in_memory: bool
-) -> None:
-    pictures = write_celeba(access.root / "celeba")
-    publish("celeba")
-    data = load("celeba", flip=False, in_memory=in_memory)
-    assert (data.shape, data.classes, data.in_memory) == ((3, 64, 64), ("face",), in_memory)
-    expected = []
-    for jpeg in pictures.values():
-        pixels = np.asarray(Image.open(io.BytesIO(jpeg)))[40:188, 15:163]
-        expected.append(np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR)))
-    ours = torch.cat([everything(part).images for part in (data.train, data.validation, data.test)])
-    assert np.array_equal(ours.numpy(), np.stack(expected).transpose(0, 3, 1, 2))
-    assert [len(data.train), len(data.validation), len(data.test)] == [4, 4, 4]
-
-
-def test_celeba_without_a_size_is_148_and_lacking_pictures_are_named(
-    load: Any, access: Access, publish: Any
-) -> None:
-    write_celeba(access.root / "celeba")
-    publish("celeba")
-    assert load("celeba", size=None).shape == (3, 148, 148)
-    (access.root / "celeba" / "list_eval_partition.txt").write_text(
-        "000099.jpg 0\n000001.jpg 1\n000002.jpg 2\n"
-    )
-    publish("celeba")
-    with pytest.raises(DataError, match=r"lacks 000099\.jpg"):
-        load("celeba")
-    (access.root / "celeba" / "list_eval_partition.txt").write_text("000001.jpg nine\n")
-    publish("celeba")
-    with pytest.raises(DataError, match="list_eval_partition"):
-        load("celeba")
 
 
 def write_imagenet(folder: Path, side: int, random_images: Images) -> dict[str, np.ndarray]:

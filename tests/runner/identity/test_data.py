@@ -211,3 +211,13 @@ def test_what_a_reader_keeps_for_a_set_without_official_files_counts(flow: Path,
     (tmp_path / "root" / "toy_points").mkdir(parents=True)
     (tmp_path / "root" / "toy_points" / "points.npy").touch()
     assert differing(before, parts(words)) == {"data"}
+
+
+def test_a_file_that_may_be_lacking_counts_where_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "celeba").mkdir(parents=True)
+    run = composed("method=realnvp", "dataset=celeba", f"data.root={root}")
+    lacking = parts(run)
+    assert ["list_attr_celeba.txt", "missing"] in lacking["data"]["files"]
+    (root / "celeba" / "list_attr_celeba.txt").touch()
+    assert differing(lacking, parts(run)) == {"data"}
