@@ -3,8 +3,8 @@
 from runner.api import MethodEntry
 
 OF_PARTS = (
-    "mi_*", "accuracy_*", "nmi*", "purity*", "empty_clusters*", "rank_*", "effect_*", "confidence*", "modes",
-    "pixel_*",
+    "mi_*", "accuracy_*", "nmi*", "purity*", "empty_clusters*", "rank_*", "told_*", "effect_*",
+    "confidence*", "modes", "pixel_*",
 )  # fmt: skip
 METRICS = (
     *(f"{part}/{name}" for part in ("validation", "test") for name in OF_PARTS),

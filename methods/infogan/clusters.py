@@ -36,12 +36,22 @@ def right(counts: Tensor, classes: Tensor) -> int:
     return int(counts[taken].gather(1, classes[taken, None]).sum())
 
 
+def information(counts: Tensor) -> float:
+    """Mutual information of the two in nats."""
+    both, apart = _entropies(counts)
+    return apart - both
+
+
 def normalised_information(counts: Tensor) -> float:
     """Mutual information over the mean of the two entropies, 0 to 1; 0 where both are constant."""
+    both, apart = _entropies(counts)
+    return 2 - 2 * both / apart if apart > 0 else 0.0
+
+
+def _entropies(counts: Tensor) -> tuple[float, float]:
+    """Entropy in nats of both together, and the sum of those of each."""
     p = counts.double() / counts.sum()
-    rows, columns = p.sum(1), p.sum(0)
-    entropies = _entropy(rows) + _entropy(columns)
-    return 2 - 2 * _entropy(p.flatten()) / entropies if entropies > 0 else 0.0
+    return _entropy(p.flatten()), _entropy(p.sum(1)) + _entropy(p.sum(0))
 
 
 def purities(counts: Tensor) -> Tensor:

@@ -71,6 +71,11 @@ class Game(TrainStage):
         self.order = Shuffle(len(data.train), inputs.batch_size, inputs.seed)
 
     @property
+    def looked_at(self) -> int:
+        """Samples, and training images, that an evaluation looks at: no more than there are of the latter."""
+        return min(self.config.looked_at, len(self.data.train))
+
+    @property
     def _port(self) -> bool:
         return isinstance(self.config, InfoGANConfig) and self.config.routing == "port"
 

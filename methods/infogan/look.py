@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from datasets.types import ImageBatch, ImageSplit
+from datasets.types import ImageBatch
 from methods.common.classify.intervals import wilson
 from methods.common.norm.recalibrate import batch_moments
 from methods.infogan import clusters
 from methods.infogan.game import Game
 from methods.infogan.moments import looks
+from methods.infogan.ranks import ranks
 from methods.infogan.seeded import seeded
 from runner.api import Metrics
 
@@ -75,9 +75,8 @@ def _scores(fitted: Tensor, counts: Tensor) -> Metrics:
     }
 
 
-def factors(game: Game, split: str, tick: Callable[[], None]) -> Metrics:
-    """Rank correlation of each continuous code with what samples look like, and, where the data's own factors
-    are known, of Q's guess at images with these."""
+def appearance(game: Game, split: str, tick: Callable[[], None]) -> Metrics:
+    """Rank correlation of each continuous code with what samples look like."""
     continuous = game.codes.continuous
     if not continuous:
         return {}
@@ -86,33 +85,9 @@ def factors(game: Game, split: str, tick: Callable[[], None]) -> Metrics:
         tick()
         columns.append(codes[:, [code.at for code in continuous]].cpu())
         seen.append({name: value.cpu() for name, value in looks(game.unit(fakes)).items()})
-    codes = torch.cat(columns)
+    drawn = torch.cat(columns)
     measured = {name: torch.cat([one[name] for one in seen]) for name in seen[0]}
-    found = _ranks(split, measured, {code.name: codes[:, i] for i, code in enumerate(continuous)})
-    part: ImageSplit = getattr(game.data, split).plain
-    known = getattr(part, "factors", None)
-    if known is not None:
-        guessed = read(game, split, tick)
-        named = {f"true_{name}": known[: len(guessed), i] for i, name in enumerate(game.data.factors)}
-        found |= _ranks(split, named, {code.name: game.codes.best(guessed, code) for code in continuous})
-    return found
-
-
-def _ranks(split: str, measured: dict[str, Tensor], codes: dict[str, Tensor]) -> Metrics:
-    """Absolute rank correlations of each code with each measure, and the highest of each measure."""
-    found: Metrics = {}
-    for name, values in measured.items():
-        each = {code: _rank(values, column) for code, column in codes.items()}
-        found |= {f"{split}/rank_{name}_{code}": value for code, value in each.items()}
-        found[f"{split}/rank_{name}"] = max(each.values())
-    return found
-
-
-def _rank(a: Tensor, b: Tensor) -> float:
-    """Spearman's, without its sign; 0 where one of the two is constant."""
-    if a.unique().numel() < 2 or b.unique().numel() < 2:
-        return 0.0
-    return abs(float(spearmanr(a.numpy(), b.numpy()).statistic))
+    return ranks(split, measured, {code.name: drawn[:, i] for i, code in enumerate(continuous)})
 
 
 def samples(game: Game, judge: nn.Module | None, split: str, tick: Callable[[], None]) -> Metrics:
@@ -156,7 +131,7 @@ def made(game: Game, reach: float = 1.0) -> Iterator[tuple[Tensor, Tensor]]:
     """Samples in batches, with their codes; always of the same noise and codes. With `reach` above 1,
     continuous codes lie beyond the trained range, and as far as that."""
     with seeded():
-        count = game.config.looked_at
+        count = game.looked_at
         codes, noise = game.codes.draw(count), game.noise(count, "cpu")
         if reach > 1.0:
             for code in game.codes.continuous:
@@ -193,7 +168,7 @@ def _read(game: Game, split: str, tick: Callable[[], None]) -> Tensor:
 def images(game: Game, split: str) -> Iterator[ImageBatch]:
     """A part's batches in order: of the training part the first images, of the others all."""
     part = getattr(game.data, split).plain
-    left = game.config.looked_at if split == "train" else len(part)
+    left = game.looked_at if split == "train" else len(part)
     for batch in game.inputs.batches(part, AT_ONCE):
         if left <= 0:
             return

@@ -14,6 +14,7 @@ from methods.infogan.config import GanConfig
 from methods.infogan.effects import effects
 from methods.infogan.game import Game
 from methods.infogan.judge import Convolutional, Judge
+from methods.infogan.known import known
 from methods.infogan.seeded import seeded
 from runner.api import Inputs, Metrics, Picture
 
@@ -41,7 +42,8 @@ class InfoGANStage(Game):
         return {
             **look.information(self, split, tick),
             **look.groups(self, split, tick),
-            **look.factors(self, split, tick),
+            **look.appearance(self, split, tick),
+            **known(self, split, tick),
             **effects(self, split, tick),
             **look.samples(self, self.judge, split, tick),
         }

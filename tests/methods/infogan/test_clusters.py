@@ -50,6 +50,8 @@ def test_tables_and_information_are_scikit_learns(seed: int) -> None:
     assert (counts.numpy() == metrics.cluster.contingency_matrix(values, labels)).all()
     theirs = metrics.normalized_mutual_info_score(labels, values)
     assert clusters.normalised_information(counts) == pytest.approx(theirs, abs=1e-9)
+    nats = metrics.mutual_info_score(labels, values)
+    assert clusters.information(counts) == pytest.approx(nats, abs=1e-9)
 
 
 def test_what_is_constant_tells_nothing() -> None:
