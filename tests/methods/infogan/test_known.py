@@ -18,10 +18,14 @@ MANY = 4000
 
 def game(spec: CodeSpec, factors: torch.Tensor) -> SimpleNamespace:
     part = SimpleNamespace(factors=factors)
-    data = SimpleNamespace(
-        test=SimpleNamespace(plain=part), known=(Factor("light"), Factor("hat", ("no", "yes")))
-    )
+    known = (Factor("light"), Factor("hat", ("no", "yes")))
+    data = SimpleNamespace(test=SimpleNamespace(plain=part), known=known, classes=("a", "b", "c"))
     return SimpleNamespace(codes=spec, data=data)
+
+
+@pytest.fixture(autouse=True)
+def classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "labels", lambda *given: torch.arange(MANY) % 3)
 
 
 @pytest.fixture
@@ -49,6 +53,7 @@ def test_what_is_told(drawn: tuple[torch.Tensor, torch.Tensor], monkeypatch: pyt
     assert found["test/told_hat"] == pytest.approx(math.log(2), abs=2e-3)
     assert 0 < found["test/told_hat_shuffled"] < 2e-3
     assert not any("hat" in name for name in found if "rank" in name)
+    assert found["test/told_class"] == pytest.approx(math.log(3), abs=5e-3), "the first code tells the class"
 
 
 def test_what_is_told_where_guesses_know_nothing(
@@ -58,5 +63,8 @@ def test_what_is_told_where_guesses_know_nothing(
     logits = torch.nn.functional.one_hot(torch.arange(MANY) % 10, 10).float()
     monkeypatch.setattr(look, "read", lambda *given: logits)
     found = known(game(CodeSpec((10,), 0), torch.stack((light, hat), 1)), "test", lambda: None)  # type: ignore[arg-type]
-    assert found.keys() == {"test/told_hat", "test/told_hat_shuffled"}
+    assert found.keys() == {
+        *("test/told_hat", "test/told_hat_shuffled"),
+        *("test/told_class", "test/told_class_shuffled"),
+    }
     assert abs(found["test/told_hat"]) < 2e-3
