@@ -355,7 +355,10 @@ def _check_fit(composed: Composed) -> None:
         )
     if composed.root.task not in method.all_tasks:
         task = composed.root.task
-        raise ConfigError(f"task={task} is not a task of {method.name}{nearest(task, method.all_tasks)}")
+        hint = nearest(task, method.all_tasks)
+        if composed.root.checkpoint is None and not task.startswith(CHECK):
+            hint += "; a task looks at a finished run, checkpoint=DIR, or at method=NAME"
+        raise ConfigError(f"task={task} is not a task of {method.name}{hint}")
     if composed.root.task == "train" and composed.root.checkpoint and not method.trains_from_checkpoint:
         place = composed.root.checkpoint
         raise ConfigError(

@@ -36,6 +36,8 @@ def draw_fits(
         axes.plot(support[0][m], support[1][m], "^", color="black", markersize=5, label="learned from")
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel("x", fontsize=8)
+    panels[0].set_ylabel("y (each panel's own scale)", fontsize=8)
     panels[0].set_title(f"{name}: tasks not trained on", fontsize=9, loc="left")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8, frameon=False)
@@ -74,7 +76,7 @@ def draw_steps(
         axes.set_ylim(bottom=0)
     axes.set_xlabel("steps of adaptation", fontsize=8)
     axes.set_ylabel(said, fontsize=8)
-    axes.set_title(f"{name}: {values.shape[1]} tasks not trained on", fontsize=9, loc="left")
+    axes.set_title(f"{name}: {values.shape[1]} tasks not trained on, 95 % band", fontsize=8, loc="left")
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

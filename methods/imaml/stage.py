@@ -139,8 +139,8 @@ class MetaStage(TrainStage):
     def measured(self, batch: Episode, phi: Tensor) -> dict[str, Tensor]:
         """Loss, and accuracy of classes, of each task's query images, `[M]`."""
         outputs = self.flat(phi, self._input(batch.query))
-        found = {"loss": self.losses(outputs, batch.query_labels)}
-        return found if self.classes is None else found | {"accuracy": right(outputs, batch.query_labels)}
+        found = {} if self.classes is None else {"accuracy": right(outputs, batch.query_labels)}
+        return found | {"loss": self.losses(outputs, batch.query_labels)}
 
     def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
         c: MetaConfig = self.config
@@ -154,7 +154,7 @@ class MetaStage(TrainStage):
             for part in self.chunks(batch):
                 theta = self.flat.vector().detach().expand(len(part.support), -1)
                 phi = self.adapt(self.tasks(part), theta, self.test_steps)
-                for when, parameters in (("before_", theta), ("", phi)):
+                for when, parameters in (("", phi), ("before_", theta)):
                     for name, values in self.measured(part, parameters).items():
                         rows.setdefault(when + name, []).append(values.double().cpu())
         return {f"{split}/{name}": value for name, value in self._summed(rows).items()}

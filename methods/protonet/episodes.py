@@ -74,15 +74,15 @@ class Sizes:
             list(self.samplers(split))
 
     def summed(self, split: str, answers: Answers) -> Metrics:
-        """`<split>/accuracy`, `error` and `loss` of the main size, and `accuracy_<size>` of the others, with
-        the ends of 95 % intervals."""
+        """`<split>/accuracy_<size>` of all sizes, with the ends of 95 % intervals; for the main size
+        `accuracy`, `error` and `loss`, too."""
         found: dict[str, float] = {}
         for size, sampler in self.samplers(split):
             accuracies, losses = answers(sampler)
             mean, low, high = interval(accuracies)
             main = size == name_of(*self.main)
-            name = "accuracy" if main else f"accuracy_{size}"
-            found |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+            for name in ("accuracy", f"accuracy_{size}") if main else (f"accuracy_{size}",):
+                found |= {name: mean, f"{name}_low": low, f"{name}_high": high}
             if main:
                 found |= {"loss": losses.mean().item(), "error": 1 - mean}
         return {f"{split}/{name}": value for name, value in found.items()}

@@ -13,7 +13,7 @@ from torch import Tensor
 COLOURS = colormaps["tab20"]
 
 
-def draw_episode(support: Tensor, query: Tensor, distances: Tensor, labels: Tensor) -> Figure:
+def draw_episode(support: Tensor, query: Tensor, distances: Tensor, labels: Tensor, distance: str) -> Figure:
     """A row for each class: its support images, and a query image with its distances from all prototypes.
 
     Arguments:
@@ -21,6 +21,7 @@ def draw_episode(support: Tensor, query: Tensor, distances: Tensor, labels: Tens
         query: one image of each class, `[way, C, H, W]`.
         distances: of these from the prototypes, `[way, way]`.
         labels: class of each query, `[way]`.
+        distance: what the distances are called.
     """
     way, shot = support.shape[:2]
     figure = Figure(figsize=(1.1 * (shot + 1) + 3.2, 0.95 * way + 0.5), layout="constrained")
@@ -44,6 +45,8 @@ def draw_episode(support: Tensor, query: Tensor, distances: Tensor, labels: Tens
         bars.set_title(said, fontsize=7, loc="right")
         bars.set_yticks(range(way), [str(j + 1) for j in range(way)], fontsize=6)
         bars.tick_params(axis="x", labelsize=6)
+        if k == way - 1:
+            bars.set_xlabel(f"{distance} from prototypes", fontsize=7)
         bars.invert_yaxis()
     return figure
 
@@ -89,6 +92,7 @@ def draw_confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
     axes.set_xticks(range(len(names)), names, fontsize=7, rotation=40, ha="right")
     counted = [f"{name} ({int(count)})" for name, count in zip(names, total[:, 0], strict=True)]
     axes.set_yticks(range(len(names)), counted, fontsize=7)
+    axes.set_title("% of the wrong answers in each row", fontsize=8)
     axes.set_xlabel("taken for a class of", fontsize=8)
     axes.set_ylabel("wrong answers to queries of (how many)", fontsize=8)
     return figure

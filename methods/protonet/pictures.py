@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 SHOWN = 12
 """Classes in the picture of the space."""
 
+NAMES = {
+    "sqeuclidean": "squared distance",
+    "euclidean": "distance",
+    "cosine": "cosine distance",
+    "mahalanobis": "Mahalanobis distance",
+}
+"""What distances are called in a picture."""
+
 PROJECTED = 100
 """Classes in TensorBoard's projector."""
 
@@ -33,7 +41,8 @@ def pictures(stage: FewShotStage, known: Tensor) -> dict[str, Picture | Projecti
         "embeddings": projection(stage, known),
     }
     if stage.data.levels is not None and not stage.config.zero_shot:
-        found["episode"] = episode(stage, sampler, known)
+        smallest = min((one for _, one in stage.sizes.samplers("test")), key=lambda one: one.way)
+        found["episode"] = episode(stage, smallest, known)
     if len(set(stage.data.test.groups)) > 1:
         found["confusion"] = confusion(stage, sampler, known)
     return found
@@ -47,7 +56,8 @@ def episode(stage: FewShotStage, sampler: EpisodeSampler, known: Tensor) -> Pict
     c = prototypes(known[places.support.to(known.device)], places.support_labels.to(known.device), way)
     distances = stage.distance(known[first.to(known.device)], c[0]).cpu()
     support, query = (images[place].float() / (data.levels - 1) for place in (places.support[0], first))
-    return draw_episode(support.unflatten(0, (way, -1)), query, distances, torch.arange(way))
+    called = NAMES[stage.config.distance]
+    return draw_episode(support.unflatten(0, (way, -1)), query, distances, torch.arange(way), called)
 
 
 def space(stage: FewShotStage, known: Tensor) -> Picture:

@@ -82,11 +82,14 @@ class Updater:
     ) -> dict[str, Any]:
         """See `runner.api.Update.apply`."""
         if self.precision != "fp32":
-            raise ConfigError(f"precision={self.precision}: this method makes its gradients itself, in fp32")
+            raise ConfigError(
+                f"precision={self.precision}: this method makes its gradients itself, in fp32; give "
+                f"precision=fp32"
+            )
         if self.accumulate > 1:
             raise ConfigError(
                 f"trainer.accumulate={self.accumulate}: this method makes its gradients itself, of whole "
-                f"batches"
+                f"batches; give trainer.accumulate=1"
             )
         parameters = self._parameters(optimizer)
         averaged = self.team.average(gradients, self.weight)

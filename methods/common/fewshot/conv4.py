@@ -43,7 +43,7 @@ class Conv4(nn.Sequential):
         if len(sides) != 2:
             raise ValueError(
                 f"the convolutional network takes images, and these are vectors of {channels} numbers; "
-                f"method.encoder or method.network names another"
+                f"method.encoder=linear (protonet, matching) or method.network=mlp (imaml) fits"
             )
         if min(sides) < 2**blocks:
             raise ValueError(

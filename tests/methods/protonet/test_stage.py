@@ -45,6 +45,8 @@ def done(outputs: Path, *words: str) -> tuple[Path, dict[str, float]]:
 def test_runs_and_reports_what_the_entry_says(words: list[str], tmp_path: Path) -> None:
     place, found = done(tmp_path, *words, *QUICK)
     assert {"test/accuracy", "test/accuracy_20w5s_low", "validation/loss"} <= found.keys()
+    assert next(name for name in found if name.startswith("test/")) == "test/accuracy"
+    assert found["test/accuracy"] == found["test/accuracy_5w1s"]
     assert [n for n in found if not any(fnmatchcase(n, p) for p in protonet.METRICS)] == []
     assert {path.stem for path in (place / "figures").glob("*.png")} == {"episode", "space", "confusion"}
     before = done(tmp_path / "again", "task=evaluate", f"checkpoint={place}")[1]
@@ -123,7 +125,7 @@ def test_all_methods_see_the_same_episodes_and_ways_of_deciding_agree(tmp_path: 
         ),
         (["method=matching", *ZERO[:2]], "no image that matching could attend to"),
         (
-            ["method=protonet", "dataset=described"],
+            ["method=matching", "dataset=described"],
             "the convolutional network takes images, and these are vectors",
         ),
         (
