@@ -33,7 +33,7 @@ def draw_traversal(images: Tensor, code: Code, values: Tensor) -> Figure:
     if code.kind == "categorical":
         axes.set_xticklabels([str(i) for i in range(steps)])
     else:
-        axes.set_xticklabels([f"{value:g}" for value in values[:, 0].tolist()])
+        axes.set_xticklabels([f"{round(value, 6) + 0.0:g}" for value in values[:, 0].tolist()])
         inside = [i for i, value in enumerate(values[:, 0].tolist()) if abs(value) <= 1 + 1e-6]
         left, many = inside[0] * width, len(inside) * width
         axes.add_patch(

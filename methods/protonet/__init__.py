@@ -13,7 +13,7 @@ METRICS = (
     "check/*",
 )
 
-CHECKS = {name: f".checks:{name}" for name in ("storage", "task_cost", "mean_is_nearest")}
+CHECKS = {name: f".checks:{name}" for name in ("storage", "task_cost", "mean_is_nearest", "one_shot")}
 
 METHODS = (
     MethodEntry(

@@ -9,7 +9,8 @@ from methods.common.cost import gradients_taken, seconds
 from methods.protonet.config import FewShotConfig, MatchingConfig
 from methods.protonet.distance import Distance
 from methods.protonet.encoder import encoder
-from methods.protonet.prototypes import prototypes
+from methods.protonet.matching import Attention
+from methods.protonet.prototypes import Nearest, prototypes
 from methods.protonet.stage import head
 from runner.api import Inputs, Metrics
 
@@ -88,6 +89,20 @@ def mean_is_nearest(config: FewShotConfig, inputs: Inputs) -> Metrics:
     with torch.no_grad():
         excess = total(mean) / total(least) - 1
     return {"check/mean_excess": excess.mean()}
+
+
+@torch.no_grad()
+def one_shot(config: FewShotConfig, inputs: Inputs) -> Metrics:
+    """Largest difference between the log-probabilities of prototypes and of attention (Vinyals et al.,
+    equation 1), float64, where each class has one image, and where it has five (section 2.5)."""
+    distance = Distance(config.distance, DIMENSIONS, config.scale).double()
+    found = {}
+    for shot in (1, 5):
+        support, query = (torch.randn(SETS, n, DIMENSIONS).double() for n in (POINTS * shot, POINTS))
+        labels = torch.arange(POINTS).repeat_interleave(shot).expand(SETS, -1)
+        one, other = (made(distance)(support, labels, query, POINTS) for made in (Nearest, Attention))
+        found[f"check/apart_at_{shot}"] = (one - other).abs().max()
+    return found
 
 
 def _even(config: FewShotConfig, shot: int | tuple[int, ...]) -> int:

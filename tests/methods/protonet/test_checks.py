@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from methods.protonet.checks import mean_is_nearest, storage, task_cost
+from methods.protonet.checks import mean_is_nearest, one_shot, storage, task_cost
 from runner.compose import Composer
 
 INPUTS: Any = SimpleNamespace(data=SimpleNamespace(shape=(1, 28, 28)))
@@ -49,3 +49,10 @@ def test_the_mean_is_nearest_for_bregman_divergences_alone(kind: str, bregman: i
     found = mean_is_nearest(config("method=protonet", f"method.distance={kind}"), INPUTS)
     excess = float(found["check/mean_excess"])
     assert 0 <= excess < 1e-12 if bregman else 1e-3 < excess < 0.1
+
+
+@pytest.mark.parametrize("kind", ["sqeuclidean", "euclidean", "cosine"])
+def test_with_one_image_of_each_class_attention_and_prototypes_are_one(kind: str) -> None:
+    found = one_shot(config("method=protonet", f"method.distance={kind}"), INPUTS)
+    assert found["check/apart_at_1"] < 1e-12
+    assert found["check/apart_at_5"] > 0.01
