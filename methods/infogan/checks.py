@@ -115,7 +115,7 @@ def q_cost(config: InfoGANConfig, inputs: Inputs) -> Metrics:
     batch = ImageBatch(*(part.to(inputs.device) for part in game.batch(torch.arange(inputs.batch_size))))
     plain = _Plain(game.config)
     plain.build(inputs)
-    update = _Steps()
+    update = Steps()
     ratios = []
     for _ in range(ROUNDS):
         took = [seconds(partial(one.step, batch, update, 0), 3) for one in (game, plain)]
@@ -138,7 +138,7 @@ class _Plain(Game):
         return softplus(-self.discriminator(fakes)[0]).mean(), {}
 
 
-class _Steps:
+class Steps:
     """Steps of optimisers, without anything else."""
 
     def minimise(self, optimizer: Any, loss: Any, batch: Any, clip: float | None = None) -> Metrics:

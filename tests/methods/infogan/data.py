@@ -22,7 +22,7 @@ class Random(ImageSplit):
         return ImageBatch(self.images[indices.cpu()], self.labels[indices.cpu()])
 
 
-def images(shape: tuple[int, int, int] = (1, 8, 8)) -> Images:
+def images(shape: tuple[int, int, int] = (1, 8, 8), train: int = 64) -> Images:
     """Four classes of noise."""
-    parts = [Random(count, shape, seed) for seed, count in enumerate((64, 20, 20))]
+    parts = [Random(count, shape, seed) for seed, count in enumerate((train, 20, 20))]
     return Images("noise", "0", shape, 256, ("a", "b", "c", "d"), *parts)

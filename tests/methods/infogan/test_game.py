@@ -11,11 +11,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import softplus
 
 from datasets.types import ImageBatch
-from methods.infogan.checks import _Steps
+from methods.infogan.checks import Steps
 from methods.infogan.game import Game
 from runner.api import Inputs
 from runner.compose import Composer
 from tests.methods.infogan.data import images
+from tests.methods.infogan.plain import Plain
 
 State = dict[str, torch.Tensor]
 SMALL = ("method.width=0.1", "method.judge_steps=0", "method.noise=8")
@@ -45,7 +46,7 @@ def moved(before: State, after: State) -> bool:
 def steps(made: Game, batch: ImageBatch, many: int, seed: int = 5) -> None:
     for step in range(many):
         torch.manual_seed(seed + step)
-        made.step(batch, _Steps(), step)
+        made.step(batch, Steps(), step)
 
 
 def by_hand(made: Game, batch: ImageBatch, many: int, seed: int = 5) -> None:
@@ -81,6 +82,22 @@ def test_without_a_reward_it_is_the_gan_bit_for_bit(words: tuple[str, ...]) -> N
     for name in ("generator", "discriminator"):
         for key, value in states(plain)[name].items():
             torch.testing.assert_close(states(ours)[name][key], value, rtol=0, atol=0, msg=f"{name} {key}")
+
+
+def test_its_steps_are_those_of_the_plain_formulation() -> None:
+    """Which goes back through all that it touches, and leaves the gradients of others behind."""
+    words = ("infogan", "method.q_sd=fixed", "method.lambda_cont=0.3", "method.uniform=2")
+    (ours, batch), (other, _) = game(*words), game(*words)
+    plain = Plain(other, fused=True)
+    steps(ours, batch, 4)
+    for step in range(4):
+        torch.manual_seed(5 + step)
+        plain.step(batch)
+    for name, state in states(other).items():
+        for key, value in state.items():
+            torch.testing.assert_close(
+                states(ours)[name][key], value, rtol=1e-4, atol=1e-6, msg=f"{name} {key}"
+            )
 
 
 def test_the_controls_q_learns_all_the_same() -> None:
