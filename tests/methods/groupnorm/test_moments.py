@@ -56,6 +56,7 @@ def test_independent_images_scatter_with_the_square_root_of_their_number() -> No
     assert metrics["statistics/variance_slope"] == pytest.approx(-0.5, abs=0.05)
 
 
+@pytest.mark.slow
 def test_few_images_are_no_whole_population() -> None:
     """Over many draws of 64 images, of which batches of 32 are half, errors are those of endless images."""
     x = torch.randn(200, 64, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
