@@ -130,7 +130,7 @@ class _Plain(Game):
     def d_loss(self, batch: ImageBatch) -> tuple[Tensor, Metrics]:
         with torch.no_grad():
             fakes, _ = self.make(len(batch.images))
-        real, fake = (self.discriminator(x)[0] for x in (self.levels(batch.images), fakes))
+        real, fake, _ = self.discriminator.both(self.levels(batch.images), fakes)
         return softplus(-real).mean() + softplus(fake).mean(), {}
 
     def g_loss(self, batch: ImageBatch) -> tuple[Tensor, Metrics]:

@@ -116,16 +116,14 @@ class Game(TrainStage):
     def d_loss(self, batch: ImageBatch) -> tuple[Tensor, Metrics]:
         """-E[log D(x)] - E[log(1 - D(G(z, c)))], less the reward where the discriminator has a share in it.
 
-        Real and fake images go through the trunk one after the other, so that each is normalised by its own
-        moments.
+        Real and fake images are normalised apart, as in the authors' code.
         """
         c, images = self.config, self.levels(batch.images)
         with torch.set_grad_enabled(not c.fresh):
             fakes, codes = self.make(len(images))
         if not c.fresh:
             self._made.append((fakes, codes))
-        real, _ = self.discriminator(images)
-        fake, features = self.discriminator(fakes.detach())
+        real, fake, features = self.discriminator.both(images, fakes.detach())
         real, fake = real.float(), fake.float()
         loss = (1 - c.smoothing) * softplus(-real).mean() + softplus(fake).mean()
         if c.smoothing:

@@ -92,6 +92,21 @@ class Discriminator(nn.Module):
         features = self.trunk(x)
         return self.head(features).flatten(), features
 
+    def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits `[B]` of either, and the fakes' features `[B, F]`, each normalised by its own moments.
+
+        Linear layers take both at once: one product of twice the rows, and one gradient of the weights.
+        """
+        parts = (real, fake)
+        for layer in (*self.trunk, self.head):
+            before = parts
+            if isinstance(layer, nn.Linear):
+                real, fake = layer(torch.cat(parts)).split((len(real), len(fake)))
+            else:
+                real, fake = layer(real), layer(fake)
+            parts = (real, fake)
+        return real.flatten(), fake.flatten(), before[1]
+
 
 class Guess(nn.Sequential):
     """Q's own layers: features `[B, F]` to guesses at the codes `[B, outputs]`."""
@@ -112,7 +127,11 @@ class Guess(nn.Sequential):
 
 
 class Generator(nn.Module):
-    """Noise and codes `[B, inputs]` to images `[B, C, H, W]` in [0, 1], or in [-1, 1]."""
+    """Noise and codes `[B, inputs]` to images `[B, C, H, W]` in [0, 1], or in [-1, 1].
+
+    The units of the first map are normalised one by one, as in the authors' code; many re-implementations
+    normalise its channels.
+    """
 
     def __init__(self, inputs: int, shape: tuple[int, int, int], config: GanConfig) -> None:
         super().__init__()
@@ -123,9 +142,10 @@ class Generator(nn.Module):
             hidden = scaled(layers.hidden, c.width)
             self.start.extend([nn.Linear(inputs, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()])
             inputs = hidden
-        first = nn.Linear(inputs, channels * side[0] * side[1], bias=False)
-        self.start.extend([first, nn.Unflatten(1, (channels, *side))])
-        self.up = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+        units = channels * side[0] * side[1]
+        self.start.extend([nn.Linear(inputs, units, bias=False), nn.BatchNorm1d(units), nn.ReLU()])
+        self.start.append(nn.Unflatten(1, (channels, *side)))
+        self.up = nn.Sequential()
         kept = len(layers.up) + 1 - layers.halvings
         for number, wanted in enumerate(layers.up):
             width, normed = scaled(wanted, c.width), number < layers.normed
