@@ -212,8 +212,8 @@ def test_a_damaged_verdict_is_one_sentence(place: Place, capsys: pytest.CaptureF
         assert said.out == "toys/other\ntoys/steps\n"
         assert text in said.err
         assert said.err.count("\n") == bool(text)
-        assert place.run("report", "--pages", str(place.home / "pages")) == 0
-        assert place.run("toys/steps", "--dry-run") == 0
+    assert place.run("report", "--pages", str(place.home / "pages")) == 0
+    assert place.run("toys/steps", "--dry-run") == 0
     assert place.run("toys/steps") == 0
     assert place.kept("steps")["verdict"] == "reproduced"
     assert path.with_name("steps.json.damaged").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,6 +80,6 @@ def test_every_claim_of_the_project_can_be_planned(budget: str) -> None:
 
     composer = Composer([])
     for found in every(composer).values():
-        made = plan_of(found.read(budget), composer, [])
-        assert made.needs
-        assert len(made.claim.seeds) >= (2 if budget == "smoke" else 3)
+        claim = found.read(budget)
+        assert len(claim.seeds) >= (2 if budget == "smoke" else 3)
+        assert plan_of(replace(claim, seeds=claim.seeds[:1]), composer, []).needs
