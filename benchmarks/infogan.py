@@ -4,9 +4,9 @@
 
 The paper's networks for MNIST on random images of 28x28 pixels. The plain formulation is
 `tests/methods/infogan/plain.py`, torch's Adam as it comes: what `Game` must equal, which a test holds. Both
-take turns; printed are our milliseconds and the median of their time over ours, where the generator's step
-draws new noise, as the preset and the plain formulation do, and where it takes the discriminator's (aim: 1.5),
-and the time of a step with Q over one of the game without (claim I7; aim: at most 1.1). The exit code is 1
+take turns; printed are our milliseconds and the median of their time over ours, with new noise in the
+generator's step, as the preset and the plain formulation have it, and with the discriminator's (aim: 1.5);
+then the time of a step with Q over one of the game without (claim I7; aim: at most 1.1). The exit code is 1
 where an aim is missed.
 """
 
