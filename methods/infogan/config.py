@@ -21,7 +21,9 @@ class GanConfig:
     noise: int = field(metadata={"help": "numbers of noise beside the codes", "min": 0})
     noise_kind: Literal["uniform", "normal"] = field(metadata={"help": "distribution of the noise"})
 
-    network: Literal["mnist", "svhn", "chairs"] = field(metadata={"help": "whose layers, by data set"})
+    network: Literal["mnist", "mnist_port", "svhn", "chairs"] = field(
+        metadata={"help": "whose layers, by data set"}
+    )
     width: float = field(metadata={"help": "factor of the paper's channels and units", "above": 0, "max": 4})
     leak: float = field(metadata={"help": "slope of the discriminator below 0", "min": 0, "below": 1})
     pixels: Literal["unit", "symmetric"] = field(metadata={"help": "range of pixels"})

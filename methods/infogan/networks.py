@@ -27,6 +27,8 @@ class Layers(NamedTuple):
         up: channels of its transposed convolutions but for the last.
         normed: how many of `up` are normalised.
         q_hidden: units between trunk and guess; None where both heads are linear maps of the trunk.
+        by_unit: whether batch normalisation takes each unit of the generator's first map by itself, as the
+            authors' code does, or each channel.
     """
 
     halvings: int
@@ -38,10 +40,13 @@ class Layers(NamedTuple):
     up: tuple[int, ...]
     normed: int
     q_hidden: int | None
+    by_unit: bool = True
 
 
+MNIST = Layers(2, (64, 128), (), 1024, 1024, 128, (64,), 1, 128)
 ARCHITECTURES = {
-    "mnist": Layers(2, (64, 128), (), 1024, 1024, 128, (64,), 1, 128),
+    "mnist": MNIST,
+    "mnist_port": MNIST._replace(by_unit=False),
     "svhn": Layers(4, (64, 128, 256), (), None, None, 448, (256, 128, 64), 1, 128),
     "chairs": Layers(3, (64, 128, 256), (256, 256), 1024, 1024, 256, (256, 256, 128, 64), 4, None),
 }
@@ -129,8 +134,8 @@ class Guess(nn.Sequential):
 class Generator(nn.Module):
     """Noise and codes `[B, inputs]` to images `[B, C, H, W]` in [0, 1], or in [-1, 1].
 
-    The units of the first map are normalised one by one, as in the authors' code; many re-implementations
-    normalise its channels.
+    The units of the first map are normalised one by one, as in the authors' code, or its channels, as in many
+    re-implementations.
     """
 
     def __init__(self, inputs: int, shape: tuple[int, int, int], config: GanConfig) -> None:
@@ -142,9 +147,12 @@ class Generator(nn.Module):
             hidden = scaled(layers.hidden, c.width)
             self.start.extend([nn.Linear(inputs, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()])
             inputs = hidden
-        units = channels * side[0] * side[1]
-        self.start.extend([nn.Linear(inputs, units, bias=False), nn.BatchNorm1d(units), nn.ReLU()])
-        self.start.append(nn.Unflatten(1, (channels, *side)))
+        units, shaped = channels * side[0] * side[1], nn.Unflatten(1, (channels, *side))
+        self.start.append(nn.Linear(inputs, units, bias=False))
+        if layers.by_unit:
+            self.start.extend([nn.BatchNorm1d(units), nn.ReLU(), shaped])
+        else:
+            self.start.extend([shaped, nn.BatchNorm2d(channels), nn.ReLU()])
         self.up = nn.Sequential()
         kept = len(layers.up) + 1 - layers.halvings
         for number, wanted in enumerate(layers.up):

@@ -204,7 +204,26 @@ def test_parameters_on_mnist_are_those_of_the_authors_code() -> None:
         assert sum(p.numel() for p in module.parameters()) == count
 
 
-@pytest.mark.parametrize(("network", "side"), [("mnist", 28), ("svhn", 32), ("chairs", 64)])
+@pytest.mark.parametrize(("network", "over"), [("mnist", (0,)), ("mnist_port", (0, 2, 3))])
+def test_the_first_map_is_normalised_by_unit_or_by_channel(network: str, over: tuple[int, ...]) -> None:
+    """torch's own layer normalises to offset 0 and scale 1 what it takes moments over, and nothing else."""
+    made, _ = game("infogan", f"method.network={network}", "method.width=0.05", shape=(1, 28, 28))
+    norm = next(
+        m for m in made.generator.start[::-1] if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)
+    ).train()  # fmt: skip
+    nn.init.ones_(norm.weight)
+    seen: list[torch.Tensor] = []
+    norm.register_forward_hook(lambda module, given, out: seen.append(out))
+    made.make(64)
+    maps = seen[0].reshape(64, -1, 7, 7)
+    torch.testing.assert_close(maps.mean(over), torch.zeros_like(maps.mean(over)), atol=1e-4, rtol=0)
+    spread = maps.mean((0,)).abs().max()
+    assert (spread < 1e-4) == (network == "mnist")
+
+
+@pytest.mark.parametrize(
+    ("network", "side"), [("mnist", 28), ("mnist_port", 28), ("svhn", 32), ("chairs", 64)]
+)
 @pytest.mark.parametrize("words", [(), ("method.spectral_norm=true", "method.q_network=separate")])
 def test_every_network_makes_images_of_the_datas_size(
     network: str, side: int, words: tuple[str, ...]
