@@ -12,7 +12,7 @@ from tests.runner.conftest import Run
 from tests.runner.sweep.test_processes import begun_to_learn, kill, start, wait_for
 
 
-@pytest.mark.parametrize("launcher", ["process", pytest.param("local", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("launcher", ["local", pytest.param("process", marks=pytest.mark.slow)])
 def test_a_killed_claim_goes_on(launcher: str, run: Run, environment: dict[str, str], tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.write(
