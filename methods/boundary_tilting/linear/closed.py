@@ -50,7 +50,7 @@ def _solved(matrix: Tensor, added: float, target: Tensor, name: str) -> Tensor:
     least = matrix.diagonal().max() * torch.finfo(matrix.dtype).eps * len(matrix)
     if failed or factor.diagonal().min().square() <= least:
         raise ValueError(
-            f"{name}={added:g} leaves a singular matrix: pixels that are always the same, or fewer images than "
-            f"pixels, need {name} above 0"
+            f"{name}={added:g} leaves a singular matrix: pixels that are always the same, or fewer images "
+            f"than pixels, need {name} above 0"
         )
     return torch.cholesky_solve(target[:, None], factor)[:, 0]
