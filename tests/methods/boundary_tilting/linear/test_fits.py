@@ -115,6 +115,16 @@ def test_classes_that_are_unlike_in_number(pair: Pair) -> None:
         same(plane, np.ravel(theirs.coef_), float(np.ravel(theirs.intercept_)[0]))
 
 
+def test_an_offset_that_the_risk_leaves_open_is_the_middle_of_those_that_do_as_well(pair: Pair) -> None:
+    """As in libsvm: with as many points of each class, and margins that are all below 1."""
+    kept = torch.cat([(pair.y == label).nonzero()[:100, 0] for label in (-1, 1)])
+    even = Pair(pair.x[kept], pair.y[kept])
+    for c in (1e-6, 1e-4):
+        (plane,) = path(even, "hinge", [c])
+        theirs = SVC(kernel="linear", C=c, tol=1e-9).fit(even.x.numpy(), even.y.numpy())
+        same(plane, theirs.coef_[0], theirs.intercept_[0])
+
+
 def test_strengths_must_rise(pair: Pair) -> None:
     for cs in ([1.0, 1.0], [2.0, 1.0], [0.0, 1.0]):
         with pytest.raises(ValueError, match="must be positive and rise"):
