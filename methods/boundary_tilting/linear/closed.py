@@ -23,7 +23,7 @@ def ridge(pair: Pair, alpha: float) -> Hyperplane:
     """
     mean, target = pair.x.mean(0), pair.y.mean()
     centred = pair.x - mean
-    w = _solved(centred.T @ centred, alpha, centred.T @ (pair.y - target), "alpha")
+    w = _solved(centred.T @ centred, alpha, centred.T @ (pair.y - target))
     return Hyperplane(w, float(target - mean @ w))
 
 
@@ -38,19 +38,18 @@ def discriminant(pair: Pair, shrinkage: float) -> Hyperplane:
     within = torch.where(pair.y[:, None] > 0, pair.x - j, pair.x - i)
     covariance = within.T @ within / len(within)
     ridge = shrinkage * covariance.diagonal().mean()
-    w = _solved((1 - shrinkage) * covariance, float(ridge), j - i, "shrinkage")
+    w = _solved((1 - shrinkage) * covariance, float(ridge), j - i)
     prior = torch.log((pair.y > 0).sum() / (pair.y < 0).sum())
     return Hyperplane(w, float(prior - w @ (i + j) / 2))
 
 
-def _solved(matrix: Tensor, added: float, target: Tensor, name: str) -> Tensor:
+def _solved(matrix: Tensor, added: float, target: Tensor) -> Tensor:
     matrix = matrix.clone()
     matrix.diagonal().add_(added)
     factor, failed = torch.linalg.cholesky_ex(matrix)
     least = matrix.diagonal().max() * torch.finfo(matrix.dtype).eps * len(matrix)
     if failed or factor.diagonal().min().square() <= least:
         raise ValueError(
-            f"{name}={added:g} leaves a singular matrix: pixels that are always the same, or fewer images "
-            f"than pixels, need {name} above 0"
+            f"{added:g} leaves a singular matrix: pixels are always the same, or images fewer than pixels"
         )
     return torch.cholesky_solve(target[:, None], factor)[:, 0]

@@ -57,6 +57,12 @@ class Pair:
         variances, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
         return variances.flip(0).clamp(min=0), vectors.flip(1)
 
+    @cached_property
+    def used(self) -> tuple[Tensor, Tensor]:
+        """Which numbers are not 0 in all points, bool `[d]`, and these of the points, `[n, used]`."""
+        live = (self.x != 0).any(0)
+        return live, self.x[:, live].contiguous()
+
     def components(self, share: float = 0.95) -> int:
         """Number of principal components that hold this share of the variance."""
         held = self.spectrum[0].cumsum(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import pairwise
 
 from torch import Tensor
@@ -27,11 +26,33 @@ FACTOR = 10.0
 """By how much C may grow from one solution to the next that begins there."""
 
 
-def path(pair: Pair, loss: str, cs: Sequence[float]) -> Iterator[Hyperplane]:
-    """Minimisers of 0.5 ||w||^2 + C sum_i loss(y_i (w . x_i + b)) for each C of a rising sequence.
+def fitted(pair: Pair, loss: str, c: float, before: tuple[float, Hyperplane] | None = None) -> Hyperplane:
+    """The minimiser of 0.5 ||w||^2 + C sum_i loss(y_i (w . x_i + b)).
 
-    Each begins at the one before. Pixels that are 0 in all points have weight 0 in every minimiser, and are
-    left out.
+    Numbers that are 0 in all points have weight 0 in every minimiser, and are left out.
+
+    Arguments:
+        before: the minimiser at a smaller C, and that C; the search begins there.
+
+    Raises:
+        ArithmeticError: where the minimiser is not found.
+    """
+    live, x = pair.used
+    fit, at = None, min(c, 1 / float(x.square().sum()))
+    if before is not None:
+        at, plane = before
+        fit = Fit(plane.w[live], plane.w.new_tensor(plane.b), 0)
+    while at * FACTOR < c:
+        at *= FACTOR
+        fit = FITTERS[loss](x, pair.y, at, fit)
+    fit = FITTERS[loss](x, pair.y, c, fit)
+    w = x.new_zeros(len(live))
+    w[live] = fit.w
+    return Hyperplane(w, float(fit.b))
+
+
+def path(pair: Pair, loss: str, cs: Sequence[float]) -> Iterator[Hyperplane]:
+    """The minimisers at each C of a rising sequence, of which each begins at the one before.
 
     Raises:
         ValueError: where `cs` does not rise.
@@ -39,15 +60,8 @@ def path(pair: Pair, loss: str, cs: Sequence[float]) -> Iterator[Hyperplane]:
     """
     if any(b <= a for a, b in pairwise(cs)) or min(cs) <= 0:
         raise ValueError(f"strengths must be positive and rise: {list(cs)}")
-    live = (pair.x != 0).any(0)
-    x, fit = pair.x[:, live].contiguous(), None
-    at = min(cs[0], 1 / float(x.square().sum()))
-    fitter = partial(FITTERS[loss], x, pair.y)
+    before = None
     for c in cs:
-        while at * FACTOR < c:
-            at *= FACTOR
-            fit = fitter(at, fit)
-        at, fit = c, fitter(c, fit)
-        w = x.new_zeros(pair.x.shape[1])
-        w[live] = fit.w
-        yield Hyperplane(w, float(fit.b))
+        plane = fitted(pair, loss, c, before)
+        yield plane
+        before = (c, plane)
