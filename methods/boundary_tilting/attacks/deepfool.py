@@ -54,7 +54,5 @@ def _slopes(model: Model, x: Tensor, y: Tensor, candidates: int) -> tuple[Tensor
         others = order.topk(min(candidates, logits.shape[1]) - 1, dim=1).indices
         away = logits.gather(1, others) - logits.gather(1, y[:, None])
         last = others.shape[1] - 1
-        found = [
-            torch.autograd.grad(away[:, k].sum(), x, retain_graph=k < last)[0] for k in range(others.shape[1])
-        ]
+        found = [torch.autograd.grad(one.sum(), x, retain_graph=k < last)[0] for k, one in enumerate(away.T)]
     return logits.detach(), torch.stack(found, 1), others
