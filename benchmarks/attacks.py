@@ -91,8 +91,8 @@ def duel(ours: Callable[[], Found], theirs: Callable[[], Any], x: Tensor, repeat
     shares = [float(one.float().mean()) for one in (found.success, other[2])]
     medians = [float(one.median()) for one in (found.norms(x), norms)]
     said = (
-        f"{speed:6.0f} images a second, {ratio:.2f} times foolbox's; errors {shares[0]:.3f} and {shares[1]:.3f}, "
-        f"median norms {medians[0]:.4f} and {medians[1]:.4f}"
+        f"{speed:6.0f} images a second, {ratio:.2f} times foolbox's; errors {shares[0]:.3f} and "
+        f"{shares[1]:.3f}, median norms {medians[0]:.4f} and {medians[1]:.4f}"
     )
     return ratio, said
 
