@@ -28,6 +28,11 @@ Picture = Any
 """uint8 `[H, W]` or `[H, W, 3]` (array or tensor), or a matplotlib figure."""
 
 
+class Note(UserWarning):
+    """One sentence that a user should know of a run that goes on: `warnings.warn(sentence, Note)` makes it a
+    line of the log."""
+
+
 @dataclass(frozen=True)
 class Projection:
     """Embeddings to be turned about in TensorBoard's projector.

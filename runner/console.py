@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
 from runner import order
+from runner.api import Note
 from runner.engine.progress import number
 from runner.idle import idle
 
@@ -68,6 +70,23 @@ def writing_to(path: Path, level: int = logging.DEBUG) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+@contextmanager
+def noting() -> Iterator[None]:
+    """Makes each `Note` a line; other warnings are shown as ever."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, Note):
+                log.warning("%s", message)
+            else:
+                others(message, category, *where, **more)
+
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = show
+        yield
 
 
 def header(composed: Composed, context: Context, folder: Path) -> None:

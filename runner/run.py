@@ -157,7 +157,7 @@ def _smaller(composed: Composed) -> tuple[str, ...]:
 def _in_folder(composed: Composed, prepare: Callable[[], Context], place: Path, began: float) -> Outcome:
     outcome = Outcome(place)
     outcome.resumed = (place / LOG).is_file()
-    with _caught(outcome), folder.locked(place), console.writing_to(place / LOG):
+    with _caught(outcome), folder.locked(place), console.writing_to(place / LOG), console.noting():
         earlier = folder.read_result(place) or {}
         if earlier.get("status") == "completed":
             outcome.metrics, outcome.steps = earlier["metrics"], earlier["steps"]

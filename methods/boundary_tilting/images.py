@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from datasets.types import DataError, Images, ImageSplit
 from methods.boundary_tilting.linear.pair import Pair
+from runner.api import Note
 
 AT_ONCE = 1000
 
@@ -31,9 +34,13 @@ def read(split: ImageSplit, per_class: int | None, levels: int) -> tuple[Tensor,
     """
     labels = torch.cat([split.batch(part).labels.cpu() for part in torch.arange(len(split)).split(AT_ONCE)])
     counts = torch.bincount(labels, minlength=2)
-    each = min(int(counts.min()), per_class or int(counts.min()))
-    if not each:
+    if not counts.min():
         raise DataError("one of the two classes has no image")
+    each = min(int(counts.min()), per_class or int(counts.max()))
+    if per_class is None and counts[0] != counts[1]:
+        a, b = counts.tolist()
+        said = f"{a} and {b} training images of the two classes: the first {each} of each are used"
+        warnings.warn(said, Note, stacklevel=2)
     chosen = torch.cat([(labels == k).nonzero()[:each, 0] for k in (0, 1)])
     images = torch.cat([split.batch(part).images.cpu() for part in chosen.split(AT_ONCE)])
     y = torch.ones(2 * each, dtype=torch.float64)

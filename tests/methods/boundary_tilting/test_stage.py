@@ -12,6 +12,7 @@ import torch
 from methods import boundary_tilting
 from methods.boundary_tilting.images import flipped, read, resized
 from runner import cli
+from runner.api import Note
 from tests.methods.infogan.data import Random
 
 QUICK = ["method=boundary_tilting", "method.c=[1e-4,1e-2,1]", "threads=1"]
@@ -74,7 +75,8 @@ def test_bad_input_is_a_sentence(
 def test_classes_are_balanced_with_their_first_images() -> None:
     split = Random(40, (1, 4, 4), 0)
     split.labels = (torch.arange(40) % 5 == 0).long()
-    images, y = read(split, None, 256)
+    with pytest.warns(Note, match="32 and 8 training images of the two classes: the first 8 of each"):
+        images, y = read(split, None, 256)
     assert y.tolist() == 8 * [-1.0] + 8 * [1.0]
     assert images.dtype == torch.float64
     assert 0 <= float(images.min()) <= float(images.max()) <= 1
