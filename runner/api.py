@@ -72,6 +72,8 @@ class MethodEntry:
         metrics: names of what it logs and reports, as patterns such as `test/*`; with them, a claim about a
             metric that does not exist is refused before anything runs.
         trains_from_checkpoint: whether `task=train checkpoint=DIR` means something, such as a model to study.
+        models: what a finished run is to other methods: `classifier`, `density`; its last stage's `as_model`
+            makes it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class MethodEntry:
     provides: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     trains_from_checkpoint: bool = False
+    models: tuple[str, ...] = ()
 
     @property
     def all_tasks(self) -> tuple[str, ...]:
@@ -107,6 +110,34 @@ class Source:
     def __post_init__(self) -> None:
         if (self.method is None) == (self.path is None):
             raise ValueError("method and path: exactly one of them must be set")
+
+
+class Classifier(Protocol):
+    """A classifier that a finished run trained, as it answers in evaluation.
+
+    Attributes:
+        shape: `(C, H, W)` of its images.
+        classes: names of its classes.
+    """
+
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Images, float `[B, C, H, W]` in [0, 1], to logits `[B, classes]`; gradients go back to images."""
+
+
+class Density(Protocol):
+    """A density of images that a finished run learned.
+
+    Attributes:
+        shape: `(C, H, W)` of its images.
+    """
+
+    shape: tuple[int, int, int]
+
+    def log_density(self, images: Tensor) -> Tensor:
+        """Images, float `[B, C, H, W]` in [0, 1], to log-densities `[B]` in nats, up to a constant."""
 
 
 class Stateful(Protocol):
@@ -149,6 +180,7 @@ class Inputs:
         batches: `batches(split, size)` yields the split's batches in order, on the device, and the same ones
             each time; `split.plain` has them without augmentation.
         checkpoint: folder of the finished run given by `checkpoint=`, or None.
+        model: `model(kind, folder)` is what a finished run is as a `Classifier` or a `Density`.
         share, total: how several processes evaluate together. `share(split, size)` yields every batch of the
             split as `(batch, length)`, the batch being None where another process sees to it; `total(sums)`
             then adds up the sums of all. In one process no batch is None, and `total` changes nothing.
@@ -165,6 +197,7 @@ class Inputs:
     share: Callable[[Any, int], Iterator[tuple[Any, int]]] = lambda split, size: iter(())
     total: Callable[[Mapping[str, float]], dict[str, float]] = dict
     parts: int = 1
+    model: Callable[[str, Path], Any] = lambda kind, place: None
 
     @property
     def part_size(self) -> int:
@@ -192,6 +225,11 @@ class Stage(ABC):
     def evaluate(self, split: str, tick: Callable[[], None]) -> Metrics:
         """Metrics named `<split>/<name>` for split `validation` or `test`; calls `tick` once per batch."""
         return {}
+
+    def as_model(self, kind: str) -> Any:
+        """The stage, as it is evaluated, as a model of a kind that its method's entry names: a `Classifier`,
+        a `Density`."""
+        raise ValueError(f"stage {self.name} is no {kind}")
 
     def perform(self, task: str, work: Work, inputs: Inputs) -> Metrics:
         """Does a task of the method other than `train` and `evaluate`, with what was learned restored.

@@ -17,6 +17,7 @@ METHODS = (
         config=".config:BatchNormConfig",
         method=".method:BatchNormMethod",
         needs="images",
+        models=("classifier",),
         checks={"batch_of_one": ".checks:batch_of_one", "coupled": ".checks:coupled"},
         metrics=(
             *(f"{part}/{name}" for part in ("validation", "test") for name in OF_PARTS),

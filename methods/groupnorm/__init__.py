@@ -15,6 +15,7 @@ METHODS = (
         config=".config:GroupNormConfig",
         method=".method:GroupNormMethod",
         needs="images",
+        models=("classifier",),
         tasks=("train", "evaluate", "statistics", "channels"),
         checks={"one_function": ".checks:one_function"},
         metrics=(

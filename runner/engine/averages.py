@@ -41,6 +41,10 @@ class Averages:
         finally:
             self._swap()
 
+    def keep(self) -> None:
+        """Puts the averages in the place of the parameters, for good."""
+        self._swap()
+
     @torch.no_grad()
     def _swap(self) -> None:
         for name, parameter in self._parameters.items():

@@ -24,6 +24,7 @@ from runner.engine.loop import Training, build
 from runner.engine.loop import read as read_training
 from runner.engine.seeding import Stream, derive
 from runner.errors import ConfigError
+from runner.models import model_of
 
 log = logging.getLogger("reclaim")
 BEST_FIRST = ("best.pt", "last.pt")
@@ -165,6 +166,7 @@ class Pipeline:
             share=partial(context.feed.share, Stream(context.seed, stage.name, "look")),
             total=context.team.total,
             parts=context.trainer.accumulate * context.team.size,
+            model=partial(model_of, self.composed, context),
         )
 
     def _artifacts(self, stage: Stage) -> dict[str, Artifact]:

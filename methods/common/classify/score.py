@@ -11,7 +11,7 @@ from torch.nn import functional
 from datasets.types import ImageBatch, Images, ImageSplit
 from methods.common.classify.intervals import wilson
 from methods.common.classify.some import Some
-from methods.common.norm.recalibrate import batch_moments, recalibrated, tracking
+from methods.common.norm.recalibrate import batch_moments, recalibrate, recalibrated, tracking
 from runner.api import Inputs
 
 LOOK = 256
@@ -54,6 +54,10 @@ class Score:
                 on_train = self._on_train(tick)
                 found |= {"accuracy_on_train": on_train, "gap": on_train - found["accuracy"]}
         return found
+
+    def settle(self) -> None:
+        """Gives the classifier the moments that it is measured with, for good."""
+        recalibrate(self.classifier, self._calibration(lambda: None))
 
     def _calibration(self, tick: Tick) -> Iterator[Tensor]:
         """Whole batches; of a part that is smaller than one, all of it."""

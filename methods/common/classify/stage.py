@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datasets.types import ImageBatch, Images, Shuffle
+from methods.common.classify.answers import Answers
 from methods.common.classify.build import network
 from methods.common.classify.config import BATCH, ClassifierConfig
 from methods.common.classify.inputs import Binary, Standardise
@@ -171,6 +172,15 @@ class ClassifyStage(TrainStage):
             for probe in self.probes:  # which look at this part
                 found |= probe.metrics()
         return {f"{split}/{name}": value for name, value in found.items()}
+
+    def as_model(self, kind: str) -> Answers:
+        """The classifier, with the moments that an evaluation has."""
+        if self.config.input == "binary":
+            raise ValueError(
+                "method.input=binary rounds pixels to 0 and 1, and no gradient comes back to them"
+            )
+        self.score.settle()
+        return Answers(self.classifier, self.data)
 
     def figures(self) -> dict[str, Picture]:
         return {name: picture for probe in self.probes for name, picture in probe.figures().items()}

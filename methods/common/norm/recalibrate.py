@@ -64,13 +64,14 @@ def recalibrated(model: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
     averages stay.
     """
     with kept(model):
-        model.eval()
-        _average(model, batches)
+        recalibrate(model, batches)
         yield
 
 
 @torch.no_grad()
-def _average(model: nn.Module, batches: Iterable[Tensor]) -> None:
+def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Puts `model` in evaluation mode with running moments averaged over `batches`, as `recalibrated`."""
+    model.eval()
     norms = tracking(model)
     momenta = [norm.momentum for norm in norms]
     try:
