@@ -20,6 +20,7 @@ METHODS = (
         config=".config:RealNVPConfig",
         method=".method:RealNVPMethod",
         needs="images",
+        models=("density",),
         tasks=("train", "evaluate", "sample", "complete", "interpolate", "compress"),
         checks={name: f".checks:{name}" for name in CHECKS},
         metrics=(

@@ -23,10 +23,11 @@ from methods.realnvp.condition import Condition
 from methods.realnvp.config import RealNVPConfig
 from methods.realnvp.density import LogLikelihood, bits_per_dim, importance_bound, log_likelihood
 from methods.realnvp.latent import between, compressed, manifold
+from methods.realnvp.likelihood import Likelihood
 from methods.realnvp.logit import Logit
 from methods.realnvp.multiscale import RealNVP, first_nonfinite
 from methods.realnvp.penalty import scale_penalty
-from methods.realnvp.recalibrate import recalibrated
+from methods.realnvp.recalibrate import recalibrate, recalibrated
 from runner.api import Inputs, Method, Metrics, Picture, Stage, TrainStage, Update, Work
 
 HISTOGRAM_IMAGES = 50_000
@@ -164,11 +165,22 @@ class DensityStage(TrainStage):
             found[f"{split}/first_batch_{name}"] = bits_per_dim(total, self.dimensions).mean().item()
         return found
 
+    def as_model(self, kind: str) -> Likelihood:
+        """The density, with the statistics that an evaluation has."""
+        if self.config.condition != "none":
+            raise ValueError(f"method.condition={self.config.condition} learns no density of images alone")
+        recalibrate(self.flow, self._refreshing(torch.Generator(self.inputs.device).manual_seed(0)))
+        return Likelihood(self.flow, self.logit, self.data)
+
     def _evaluating(self, noise: torch.Generator) -> Any:
         """The flow in evaluation mode with refreshed statistics; restores everything afterwards."""
+        return recalibrated(self.flow, self._refreshing(noise))
+
+    def _refreshing(self, noise: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """What the flow's statistics are taken of."""
         count, size = self.config.bn_recalibrate_batches, self.inputs.batch_size
         batches = islice(self.inputs.batches(self.data.train, size), count) if count else iter(())
-        return recalibrated(self.flow, self._logits(batches, noise))
+        return self._logits(batches, noise)
 
     def _logits(
         self, batches: Iterator[ImageBatch], noise: torch.Generator

@@ -21,12 +21,10 @@ def recalibrated(model: nn.Module, batches: Iterable[Tensor | tuple[Tensor | Non
     while that of training is fine. Inside the context the model is in evaluation mode; without batches its
     moments stay.
     """
-    norms = [module for module in model.modules() if isinstance(module, FlowNorm | ShiftNorm2d)]
     modes = {module: module.training for module in model.modules()}
-    buffers = {buffer: buffer.clone() for norm in norms for buffer in norm.buffers()}
+    buffers = {buffer: buffer.clone() for norm in _norms(model) for buffer in norm.buffers()}
     try:
-        model.eval()
-        _average_moments(model, norms, batches)
+        recalibrate(model, batches)
         yield
     finally:
         for module, training in modes.items():
@@ -36,11 +34,10 @@ def recalibrated(model: nn.Module, batches: Iterable[Tensor | tuple[Tensor | Non
 
 
 @torch.no_grad()
-def _average_moments(
-    model: nn.Module,
-    norms: list[FlowNorm | ShiftNorm2d],
-    batches: Iterable[Tensor | tuple[Tensor | None, ...]],
-) -> None:
+def recalibrate(model: nn.Module, batches: Iterable[Tensor | tuple[Tensor | None, ...]]) -> None:
+    """Puts `model` in evaluation mode with moments averaged over `batches`, as `recalibrated`, for good."""
+    model.eval()
+    norms = _norms(model)
     settings = [(norm.momentum, norm.lag if isinstance(norm, FlowNorm) else None) for norm in norms]
     try:
         for norm in norms:
@@ -57,3 +54,7 @@ def _average_moments(
             norm.momentum = momentum
             if isinstance(norm, FlowNorm):
                 norm.lag = lag
+
+
+def _norms(model: nn.Module) -> list[FlowNorm | ShiftNorm2d]:
+    return [module for module in model.modules() if isinstance(module, FlowNorm | ShiftNorm2d)]

@@ -70,6 +70,25 @@ def test_a_classifier_answers_as_it_was_evaluated(words: tuple[str, ...], tmp_pa
     assert all(torch.equal(v, before[k]) for k, v in model.classifier.state_dict().items())
 
 
+def test_a_density_is_the_one_that_was_measured(tmp_path: Path) -> None:
+    """Within what a draw of the place in a cell makes of it; and noise is less likely than digits."""
+    words = ("method.n_scale=2", "method.couplings=1", "method.blocks=1", "method.width=4", "trainer.ema=0.9")
+    assert cli.main(["method=realnvp", *words, "dataset=digits", "trainer.steps=30", "threads=1",
+                     f"outputs={tmp_path}"]) == 0  # fmt: skip
+    (run,) = tmp_path.glob("*/*")
+    model, data = asking(run, "density")
+    images, _ = data.test.batch(torch.arange(len(data.test)))
+    x = (images.float() / (data.levels - 1)).requires_grad_()
+    found = model.log_density(x)
+    told = json.loads((run / "result.json").read_text())["metrics"]["test/bits_per_dim"]
+    assert -float(found.mean()) / (64 * 0.6931472) == pytest.approx(told, rel=0.03)
+    found.sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+    noisy = (x + 0.3 * torch.randn_like(x)).clamp(0, 1)
+    assert float(model.log_density(noisy).mean()) < float(found.mean())
+
+
 def test_the_asking_run_may_have_other_data(tmp_path: Path) -> None:
     run = trained(
         tmp_path, "method=batchnorm", "method.norm=none", "method.input=standard", "dataset.classes=[1,2,3]"
