@@ -6,6 +6,7 @@ import math
 
 from torch import nn
 
+from methods.common.classify.cnn import SmallCNN
 from methods.common.classify.config import ClassifierConfig
 from methods.common.classify.inception import InceptionNet
 from methods.common.classify.initial import gaussian, he
@@ -37,6 +38,12 @@ def network(config: ClassifierConfig, shape: tuple[int, int, int], classes: int)
     match config.network:
         case "mlp":
             made = MLP(math.prod(shape), config.hidden, classes, norm, activation, config.dropout)
+        case "cnn":
+            if min(shape[1:]) < 4:
+                raise ValueError(
+                    f"method.network=cnn halves sides twice: {shape} is too small, dataset.size=4 not"
+                )
+            made = SmallCNN(shape, classes, norm)
         case "resnet":
             made = ResNet(shape[0], classes, config.depth, config.width, norm, config.zero_gamma)
         case "vgg16":

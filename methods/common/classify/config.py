@@ -20,7 +20,9 @@ class ClassifierConfig:
         ValueError: where two values contradict each other; single values are checked against the metadata.
     """
 
-    network: Literal["mlp", "resnet", "vgg16", "inception"] = field(metadata={"help": "family of networks"})
+    network: Literal["mlp", "cnn", "resnet", "vgg16", "inception"] = field(
+        metadata={"help": "family of networks"}
+    )
     hidden: tuple[int, ...] = field(
         metadata={
             "only": {"network": ("mlp",)},

@@ -10,6 +10,7 @@ import torchvision
 from torch import nn
 
 from methods.common.classify.build import network
+from methods.common.classify.cnn import SmallCNN
 from methods.common.classify.inception import InceptionNet
 from methods.common.classify.mlp import MLP
 from methods.common.classify.resnet import Block, ResNet
@@ -43,6 +44,17 @@ def test_residual_networks_have_the_published_size(
     depth: int, width: int, channels: int, classes: int, parameters: int
 ) -> None:
     assert count(empty(ResNet, channels, classes, depth, width, Norm())) == parameters
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+def test_the_small_network_has_a_hundred_thousand_numbers_or_fewer(norm: Any) -> None:
+    made = SmallCNN((1, 28, 28), 10, Norm(norm, 4 if norm == "group" else None))
+    norms = 0 if norm == "none" else 2 * (16 + 32) - (16 + 32)  # gains and offsets, less offsets before them
+    assert count(made) == (25 * 16 + 16) + (16 * 25 * 32 + 32) + (32 * 49 + 1) * 54 + 55 * 10 + norms
+    assert made(torch.randn(3, 1, 28, 28)).shape == (3, 10)
+    assert SmallCNN((3, 9, 6), 4, Norm(norm, 4 if norm == "group" else None))(
+        torch.randn(2, 3, 9, 6)
+    ).shape == (2, 4)
 
 
 def test_vgg_and_inception() -> None:
