@@ -23,7 +23,12 @@ from methods.infogan.game import Game
 from runner.api import Inputs, Metrics
 
 VALUES, ERROR, NOISE = 10, 0.2, 0.5
-DRAWN = 20_000
+DRAWN = 200_000
+"""Pairs; what one half says of the symmetric channel's bound has a standard error of 0.0045 nats."""
+
+LEARNED = 300
+"""Steps by which Q learns, at a rate that falls to 0."""
+
 ROUNDS = 5
 
 
@@ -58,17 +63,19 @@ def _entropy(e: float) -> float:
 def _learned(spec: CodeSpec, x: Tensor, codes: Tensor, q: nn.Module) -> tuple[float, float]:
     """The bound of an untrained Q and of one trained on one half of the pairs, on the other half."""
     half = len(x) // 2
-    optimizer = torch.optim.Adam(q.parameters(), 0.05)
+    optimizer = torch.optim.Adam(q.parameters(), 0.1)
+    falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, LEARNED)
 
     @torch.no_grad()
     def worth() -> float:
         return float(spec.information(q(x[half:]), codes[half:]).sum())
 
     before = worth()
-    for _ in range(400):
+    for _ in range(LEARNED):
         optimizer.zero_grad()
         (-spec.information(q(x[:half]), codes[:half]).sum()).backward()
         optimizer.step()
+        falling.step()
     return before, worth()
 
 
