@@ -156,6 +156,13 @@ def test_pgd_stays_in_its_ball_and_finds_more_than_one_step(
     assert more.success.sum() > found.success.sum()
 
 
+def test_deepfool_goes_further_by_its_overshoot() -> None:
+    model = Linear(2)
+    x, y = near_the_middle(model)
+    plain, more = (deepfool(model, x, y, overshoot=share).norms(x) for share in (0.0, 0.5))
+    torch.testing.assert_close(more, 1.5 * plain, rtol=1e-3, atol=0)
+
+
 def test_fgsm_is_its_formula() -> None:
     model = Linear(2)
     x, y = near_the_middle(model)
@@ -169,6 +176,8 @@ def test_a_projection_is_the_nearest_point_of_the_ball() -> None:
     delta = torch.randn(20, 1, 3, 3, generator=torch.Generator().manual_seed(0))
     for norm in ("linf", "l2"):
         there = project(delta, 0.7, norm)  # type: ignore[arg-type]
+        within = 0.01 * delta  # what lies inside stays where it is
+        torch.testing.assert_close(project(within, 0.7, norm), within)  # type: ignore[arg-type]
         torch.testing.assert_close(project(there, 0.7, norm), there)  # type: ignore[arg-type]
         for seed in range(20):
             other = project(
